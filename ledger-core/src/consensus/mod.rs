@@ -1,0 +1,1 @@
+//! Agreement on one block at each height.

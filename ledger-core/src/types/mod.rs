@@ -1,0 +1,253 @@
+//! One newtype for each thing that can be confused with another.
+//!
+//! They carry no behaviour beyond arithmetic that cannot overflow silently, and know nothing of what
+//! uses them.
+
+mod code;
+mod quantity;
+
+pub use code::{Code, CodeError, GroupBuyId, ItemCode, OrderNo, PaymentNo};
+pub use quantity::{Quantity, Unit, UnitPrice};
+
+use crate::codec::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Writes a fixed-size byte type as lowercase hex in `Display`, `Debug`, `FromStr` and serde.
+macro_rules! hex_text {
+    ($name:ident, $bytes:literal) => {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}({})", stringify!($name), hex::encode(&self.0[..6]))
+            }
+        }
+        impl std::str::FromStr for $name {
+            type Err = hex::FromHexError;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                let mut bytes = [0; $bytes];
+                hex::decode_to_slice(text, &mut bytes)?;
+                Ok(Self(bytes))
+            }
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use hex_text;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode, Serialize,
+            Deserialize,
+        )]
+        #[serde(transparent)]
+        pub struct $name($inner);
+
+        impl $name {
+            /// The zero of this type.
+            pub const ZERO: Self = Self(0);
+
+            /// Wraps a raw number.
+            #[must_use]
+            pub const fn new(raw: $inner) -> Self {
+                Self(raw)
+            }
+
+            /// The raw number.
+            #[must_use]
+            pub const fn get(self) -> $inner {
+                self.0
+            }
+
+            /// The sum, or `None` past the largest value.
+            #[must_use]
+            pub fn checked_add(self, other: Self) -> Option<Self> {
+                self.0.checked_add(other.0).map(Self)
+            }
+
+            /// The difference, or `None` below zero.
+            #[must_use]
+            pub fn checked_sub(self, other: Self) -> Option<Self> {
+                self.0.checked_sub(other.0).map(Self)
+            }
+
+            /// The difference, or zero.
+            #[must_use]
+            pub fn saturating_sub(self, other: Self) -> Self {
+                Self(self.0.saturating_sub(other.0))
+            }
+
+            /// The sum, or the largest value.
+            #[must_use]
+            pub fn saturating_add(self, other: Self) -> Self {
+                Self(self.0.saturating_add(other.0))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// Position of a block in the chain; genesis is 0.
+    Height(u64)
+}
+number! {
+    /// One attempt to agree at a height, from 0.
+    Round(u32)
+}
+number! {
+    /// An amount of money in fen (1/100 yuan).
+    Fen(u64)
+}
+number! {
+    /// Milliseconds since 1970-01-01 UTC.
+    TimestampMs(u64)
+}
+number! {
+    /// A length of time in milliseconds.
+    DurationMs(u64)
+}
+number! {
+    /// Weight in consensus; a quorum is more than two thirds of all of it.
+    VotingPower(u64)
+}
+number! {
+    /// Position of a member in the registry.
+    MemberId(u16)
+}
+number! {
+    /// Position of a validator in the [validator set](crate::consensus::ValidatorSet).
+    ValidatorIndex(u16)
+}
+number! {
+    /// Position of an entry (transaction, system entry or evidence) in the log since genesis.
+    LogIndex(u64)
+}
+number! {
+    /// A calendar day as the decimal number `yyyymmdd`; it orders nothing and is never compared with block time.
+    BusinessDate(u32)
+}
+
+impl Height {
+    /// The height after this one.
+    ///
+    /// # Panics
+    /// After 2^64 blocks.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("heights do not run out"))
+    }
+}
+
+impl Round {
+    /// The round after this one; the last round is its own successor.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl TimestampMs {
+    /// The moment `duration` later, or the end of time.
+    #[must_use]
+    pub fn after(self, duration: DurationMs) -> Self {
+        Self(self.0.saturating_add(duration.0))
+    }
+}
+
+impl Fen {
+    /// The amount as people write it: `12.50`.
+    #[must_use]
+    pub fn to_yuan(self) -> String {
+        format!("{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+
+    /// Reads an amount in yuan with at most two decimals and no sign.
+    #[must_use]
+    pub fn from_yuan(text: &str) -> Option<Self> {
+        parse_decimal(text, 2).map(Self)
+    }
+
+    /// Adds up amounts; `None` if the sum does not fit.
+    pub fn sum(amounts: impl IntoIterator<Item = Fen>) -> Option<Fen> {
+        amounts.into_iter().try_fold(Fen::ZERO, Fen::checked_add)
+    }
+}
+
+/// Reads a plain decimal number as an integer of its `decimals`-th decimal place.
+///
+/// Digits and at most one point: no sign, exponent, blank or thousands separator, so `1e300`, `-1`
+/// and `NaN` are no numbers here.
+#[must_use]
+pub fn parse_decimal(text: &str, decimals: usize) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let (kept, rest) = fraction.split_at(fraction.len().min(decimals));
+    if rest.bytes().any(|b| b != b'0') {
+        return None;
+    }
+    format!("{whole}{kept:0<decimals$}").parse().ok()
+}
+
+/// A 16-byte pseudonym of a household within one group buy (FUND-RULES section 10).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct HouseholdTag([u8; 16]);
+
+impl HouseholdTag {
+    /// Wraps the bytes of a tag.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the tag.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+hex_text!(HouseholdTag, 16);
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_exactly_or_not_at_all() {
+        let read = |text| Fen::from_yuan(text).map(Fen::get);
+        assert_eq!(read("12.5"), Some(1250));
+        assert_eq!(read("12"), Some(1200));
+        assert_eq!(read("0.010"), Some(1));
+        for bad in ["", ".", "1.", ".5", "-1", "+1", "1e300", "NaN", "1,000", "0.001", " 1", "１"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(read("184467440737095516.16"), None);
+        assert_eq!(Fen::new(5).to_yuan(), "0.05");
+    }
+}

@@ -1,0 +1,111 @@
+//! How much of a good, and what it costs.
+
+use super::Fen;
+use crate::codec::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a quantity of an offer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Quantities are grams, prices are fen for a kilogram.
+    Weight,
+    /// Quantities are pieces, prices are fen for a piece.
+    Piece,
+}
+
+impl Unit {
+    /// How many of the smallest quantity the price is for.
+    #[must_use]
+    pub const fn per_price(self) -> u64 {
+        match self {
+            Self::Weight => 1000,
+            Self::Piece => 1,
+        }
+    }
+}
+
+/// Grams or pieces, as the [`Unit`] of the offer says.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Quantity(u32);
+
+impl Quantity {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// Wraps grams or pieces.
+    #[must_use]
+    pub const fn new(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    /// Grams or pieces.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Reads kilograms with up to three decimals, or whole pieces.
+    #[must_use]
+    pub fn parse(text: &str, unit: Unit) -> Option<Self> {
+        let decimals = match unit {
+            Unit::Weight => 3,
+            Unit::Piece => 0,
+        };
+        super::parse_decimal(text, decimals)?.try_into().ok().map(Self)
+    }
+
+    /// The quantity as people write it: kilograms, or pieces.
+    #[must_use]
+    pub fn to_text(self, unit: Unit) -> String {
+        match unit {
+            Unit::Weight => format!("{}.{:03}", self.0 / 1000, self.0 % 1000),
+            Unit::Piece => self.0.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Fen for a kilogram or for a piece.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Encode, Decode, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct UnitPrice(u32);
+
+impl UnitPrice {
+    /// Wraps fen for a kilogram or a piece.
+    #[must_use]
+    pub const fn new(fen: u32) -> Self {
+        Self(fen)
+    }
+
+    /// Fen for a kilogram or a piece.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// What `quantity` costs, rounded half up to a fen.
+    #[must_use]
+    pub fn rounded_half_up(self, quantity: Quantity, unit: Unit) -> Fen {
+        let per = unit.per_price();
+        // Both factors are below 2^32, so the product and the half fit into 64 bits.
+        Fen::new((u64::from(self.0) * u64::from(quantity.get())).saturating_add(per / 2) / per)
+    }
+
+    /// What `quantity` costs, rounded down to a fen.
+    #[must_use]
+    pub fn rounded_down(self, quantity: Quantity, unit: Unit) -> Fen {
+        Fen::new(u64::from(self.0) * u64::from(quantity.get()) / unit.per_price())
+    }
+}
