@@ -1,4 +1,4 @@
-//! Canonical bytes: the only module that names bincode.
+//! Canonical bytes: bincode behind two functions. Only this module and hand-written `Encode`s name it.
 //!
 //! Everything that is hashed, signed or stored goes through [`encode`] and [`decode`]. The layout is
 //! fixed-width little-endian (docs/wire-format.md section 1) and a value has exactly one encoding:
@@ -7,10 +7,10 @@
 //!
 //! Source: DESIGN D7; docs/decisions/0001-canonical-bytes.md.
 
-pub use bincode::{Decode, Encode};
+pub use bincode::{BorrowDecode, Decode, Encode};
 use bincode::{
     config::{Configuration, Fixint, Limit, LittleEndian},
-    de::Decoder,
+    de::{BorrowDecoder, Decoder},
     enc::Encoder,
     error::{DecodeError as BincodeDecodeError, EncodeError},
 };
@@ -157,6 +157,14 @@ impl<C, T: Decode<C>, const MAX: usize> Decode<C> for List<T, MAX> {
             elements.push(T::decode(decoder)?);
         }
         Ok(Self(elements))
+    }
+}
+
+impl<'de, C, T: Decode<C>, const MAX: usize> BorrowDecode<'de, C> for List<T, MAX> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, BincodeDecodeError> {
+        Self::decode(decoder)
     }
 }
 

@@ -5,7 +5,16 @@
 
 #![warn(missing_docs)]
 
+pub mod accounting;
+pub mod api;
+pub mod block;
 pub mod codec;
 pub mod consensus;
 pub mod crypto;
+pub mod fund;
+pub mod ledger;
+pub mod merkle;
+pub mod receipt;
+pub mod refusal;
+pub mod transaction;
 pub mod types;

@@ -1,7 +1,11 @@
 //! Short names that people or other systems give to things.
 
-use crate::codec::{Decode, Encode};
-use bincode::{de::Decoder, enc::Encoder, error};
+use crate::codec::{BorrowDecode, Decode, Encode};
+use bincode::{
+    de::{BorrowDecoder, Decoder},
+    enc::Encoder,
+    error,
+};
 use std::{fmt, str::FromStr};
 
 /// A name of 1 to `N` ASCII letters, digits, `.`, `_` or `-`; on the wire `N` bytes, filled up with zeros.
@@ -86,6 +90,14 @@ impl<C, const N: usize> Decode<C> for Code<N> {
         } else {
             Err(error::DecodeError::OtherString("not a code".to_owned()))
         }
+    }
+}
+
+impl<'de, C, const N: usize> BorrowDecode<'de, C> for Code<N> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, error::DecodeError> {
+        Self::decode(decoder)
     }
 }
 

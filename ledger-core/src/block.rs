@@ -1,0 +1,153 @@
+//! Blocks: a header that commits to everything, and the entries it adds to the log.
+
+use crate::{
+    codec::{Decode, DecodeError, Encode, List, decode_within, encode},
+    consensus::{Evidence, QuorumCertificate},
+    crypto::{BlockHash, ChainId, Digest, Domain, EntryHash},
+    fund::{Deadline, Seal},
+    transaction::{SignedTransaction, TRANSACTION_BYTES_MAX},
+    types::{Height, Round, TimestampMs, ValidatorIndex},
+};
+use serde::{Deserialize, Serialize};
+
+/// Layout of headers, blocks and archives.
+pub const FORMAT_VERSION: u16 = 1;
+/// Rules of execution. New rules get a number and an activation height; old ones stay for replay.
+pub const RULES_VERSION: u16 = 1;
+/// Longest block with all its entries.
+pub const BLOCK_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most transactions in a block, so that checking its signatures takes a bounded time.
+pub const BLOCK_TRANSACTIONS_MAX: usize = 2_500;
+/// Most entries in a block: transactions, deadlines and evidence.
+pub const BLOCK_ENTRIES_MAX: usize = 25_000;
+/// Most evidence in a block.
+pub const BLOCK_EVIDENCE_MAX: usize = 16;
+
+const _: () = assert!(TRANSACTION_BYTES_MAX * 8 <= BLOCK_BYTES_MAX);
+const _: () = assert!(BLOCK_TRANSACTIONS_MAX + BLOCK_EVIDENCE_MAX < BLOCK_ENTRIES_MAX);
+// Every deadline is at least one unit of work.
+const _: () = assert!(
+    crate::fund::WORK_MAX as usize + BLOCK_TRANSACTIONS_MAX + BLOCK_EVIDENCE_MAX
+        <= BLOCK_ENTRIES_MAX
+);
+
+/// What a quorum signs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT_VERSION`].
+    pub format: u16,
+    /// [`RULES_VERSION`] that executed the block.
+    pub rules: u16,
+    /// Which chain.
+    pub chain: ChainId,
+    /// Position in the chain; the first block has height 1.
+    pub height: Height,
+    /// Block time, later than the parent's.
+    pub time: TimestampMs,
+    /// Who first proposed it.
+    pub proposer: ValidatorIndex,
+    /// In which round.
+    pub round: Round,
+    /// The block before; the chain id as a hash for the first block.
+    pub parent: BlockHash,
+    /// Entries in the log after this block.
+    pub log_size: u64,
+    /// RFC 6962 root of the log after this block.
+    pub log_root: Digest,
+    /// Root of the state after this block.
+    pub state_root: Digest,
+    /// Hash of the validator set that decides this block.
+    pub validators: Digest,
+    /// Hash of the validator set that decides the next.
+    pub next_validators: Digest,
+    /// Hash of the evidence in this block.
+    pub evidence: Digest,
+}
+
+impl Header {
+    /// The name of the block.
+    #[must_use]
+    pub fn hash(&self) -> BlockHash {
+        BlockHash::new(*Domain::Block.digest(&[&encode(self)]).as_bytes())
+    }
+}
+
+/// Something that every node derives and nobody signs: what a deadline did.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct SystemEntry {
+    /// What fell due.
+    pub deadline: Deadline,
+    /// What remains of the group buy, if it closed.
+    pub seal: Option<Seal>,
+}
+
+/// One leaf of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// A member said so.
+    Transaction(SignedTransaction),
+    /// A deadline did so.
+    System(SystemEntry),
+    /// A validator equivocated.
+    Evidence(Evidence),
+}
+
+/// The bytes of [`Entry::Transaction`], from the bytes of the signed transaction.
+#[must_use]
+pub fn transaction_entry(signed: &[u8]) -> Vec<u8> {
+    [&0u32.to_le_bytes(), signed].concat()
+}
+
+/// The canonical bytes of one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct EntryBytes(pub Vec<u8>);
+
+impl EntryBytes {
+    /// Reads the entry.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the bytes are not canonical.
+    pub fn decode(&self) -> Result<Entry, DecodeError> {
+        decode_within(&self.0, BLOCK_BYTES_MAX)
+    }
+}
+
+/// A header and its entries in the order of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Block {
+    /// What the quorum signed.
+    pub header: Header,
+    /// Deadlines first, then evidence, then transactions.
+    pub entries: List<EntryBytes, BLOCK_ENTRIES_MAX>,
+}
+
+/// A block and the precommits that decided it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct CertifiedBlock {
+    /// The block.
+    pub block: Block,
+    /// The precommits.
+    pub certificate: QuorumCertificate,
+}
+
+/// Longest encoding of a certified block.
+pub const CERTIFIED_BLOCK_BYTES_MAX: usize = BLOCK_BYTES_MAX + 64 * 1024;
+
+/// What a proposal lists: the header, and by name what the receiver should have.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct BlockOutline {
+    /// The proposed header.
+    pub header: Header,
+    /// Evidence, whole.
+    pub evidence: List<Evidence, BLOCK_EVIDENCE_MAX>,
+    /// Leaf hashes of the transactions, in order.
+    pub transactions: List<EntryHash, BLOCK_TRANSACTIONS_MAX>,
+}
+
+/// The hash of a block's evidence.
+#[must_use]
+pub fn evidence_hash(evidence: &[Evidence]) -> Digest {
+    let bytes: Vec<u8> = evidence.iter().flat_map(encode).collect();
+    Domain::Evidence.digest(&[&bytes])
+}

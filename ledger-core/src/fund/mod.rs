@@ -1,0 +1,45 @@
+//! The rules of the money: members, filings, orders, payments, goods, settlement.
+//!
+//! [`Fund::apply`] takes one action of a member, [`Fund::run_deadline`] one deadline that fell due.
+//! Both emit transfers and never touch a balance otherwise; `docs/fund-rules.md` numbers the rules.
+//! A refused action may leave a half-changed copy behind, which the caller drops.
+
+mod account;
+mod action;
+mod closing;
+mod desk;
+mod filing;
+mod goods;
+mod group_buy;
+mod lifecycle;
+mod member;
+mod movement;
+mod order;
+mod payment;
+mod permanent;
+mod state;
+mod tag;
+
+pub use account::{AccountId, Beneficiary, FeePart};
+pub use action::{Action, FilingDecision};
+pub use closing::{HouseholdTotals, Seal, seal_leaf};
+pub use desk::{Context, WORK_MAX};
+pub use filing::{Filing, LineMoney, Minimum, OFFERS_MAX, Offer, OfferIndex, ShortRule, Split};
+pub use goods::GoodsNote;
+pub use group_buy::{
+    BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote, Header, Household,
+    ORDER_LINES_MAX, OfferTally, Order, OrderLine, Payment, PaymentRecord, PaymentState, Phase,
+    SHARES_MAX, Share,
+};
+pub(crate) use group_buy::load_group_buy;
+pub use lifecycle::{Deadline, DeadlineKind};
+pub use member::{Channel, ChannelId, Member, Policy, Role};
+pub use movement::{Movement, REFUNDS_MAX, PayTo, Payout, PendingMovement, Receipt, RefundItem};
+pub use order::{LineRequest, OrderRequest};
+pub use payment::Confirmation;
+pub use permanent::{PermanentId, PermanentRecord, Reads};
+pub use state::Fund;
+pub use tag::household_tag;
+
+/// A booking between two accounts of the chart.
+pub type Transfer = crate::accounting::Transfer<AccountId>;

@@ -1,0 +1,644 @@
+//! Movements that need the word of two (rules G2, G36–G45).
+//!
+//! One member proposes, another approves, and only then money moves. What is proposed is tried on a
+//! copy first, so that a proposal that could not be carried out is refused at once.
+
+use super::{
+    account::{AccountId, Beneficiary, FeePart},
+    desk::Context,
+    goods::GoodsNote,
+    group_buy::{BATCH_MAX, Phase, SHARES_MAX, Share},
+    lifecycle::{Deadline, DeadlineKind},
+    member::{ChannelId, Role},
+    permanent::{PermanentId, PermanentRecord},
+    state::Fund,
+};
+use crate::{
+    codec::{Decode, Encode, List, encode},
+    crypto::{Digest, Domain, TransactionId},
+    merkle::record_by_encoding,
+    refusal::Refusal,
+    types::{Code, Fen, GroupBuyId, HouseholdTag, MemberId, PaymentNo, TimestampMs},
+};
+use serde::{Deserialize, Serialize};
+
+/// Most proposals that wait at once.
+pub(super) const PROPOSALS_MAX: u32 = 4_096;
+/// Most refunds that one movement pays.
+pub const REFUNDS_MAX: usize = 400;
+
+/// Money that came in by a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The way it came.
+    pub channel: ChannelId,
+    /// The number that the channel gave it.
+    pub number: PaymentNo,
+    /// How much.
+    pub amount: Fen,
+    /// When, by the channel.
+    pub received_at: TimestampMs,
+}
+
+/// Money that goes out by a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Payout {
+    /// The way it goes.
+    pub channel: ChannelId,
+    /// The number that the channel gave it.
+    pub number: PaymentNo,
+    /// How much.
+    pub amount: Fen,
+}
+
+/// Whom a settled group buy pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PayTo {
+    /// The supplier, from Payable.
+    Supplier,
+    /// A payee, from its fee; in the order of [`FeePart::ALL`].
+    Fee(u8),
+}
+
+/// One refund, back the way a payment came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct RefundItem {
+    /// To whom.
+    pub household: HouseholdTag,
+    /// The payment that is given back.
+    pub payment: PaymentNo,
+    /// How much of it.
+    pub amount: Fen,
+    /// The number that the channel gave to the refund.
+    pub number: PaymentNo,
+}
+
+/// A movement that changes who benefits, or that leaves custody.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Movement {
+    /// Unidentified / Escrow: whose payment it was (G29).
+    Identify {
+        /// The payment.
+        payment: PaymentNo,
+        /// The group buy it was for.
+        group_buy: GroupBuyId,
+        /// For whom.
+        shares: List<Share, SHARES_MAX>,
+    },
+    /// Unidentified / Custody: back the way it came (G28, G29).
+    ReturnUnidentified {
+        /// The payment.
+        payment: PaymentNo,
+        /// How it goes back.
+        payout: Payout,
+    },
+    /// Refund / Custody: back to households (G38).
+    Refund {
+        /// Which group buy.
+        group_buy: GroupBuyId,
+        /// To whom, from which payments.
+        items: List<RefundItem, REFUNDS_MAX>,
+    },
+    /// What arrived, when one side has not signed the note in time (G32).
+    DecideGoods(GoodsNote),
+    /// Delivery shown by evidence (G35).
+    Deliver {
+        /// Which group buy.
+        group_buy: GroupBuyId,
+        /// Who has its goods.
+        households: List<HouseholdTag, BATCH_MAX>,
+        /// Hash of photographs, signatures or the like.
+        evidence: Digest,
+    },
+    /// Retention / Payable; payees may be paid from now on (G36).
+    Settle {
+        /// Which group buy.
+        group_buy: GroupBuyId,
+        /// What the supplier gets in all.
+        payable: Fen,
+    },
+    /// Payable or Fee / Custody (G37).
+    PayOut {
+        /// Which group buy.
+        group_buy: GroupBuyId,
+        /// Whom.
+        to: PayTo,
+        /// How.
+        payout: Payout,
+    },
+    /// Given up before the goods arrived (G41).
+    Cancel {
+        /// Which group buy.
+        group_buy: GroupBuyId,
+    },
+    /// Custody / the account it was paid from: a payout came back (G42).
+    Bounce {
+        /// The payout.
+        payout: PaymentNo,
+        /// How it came back.
+        receipt: Receipt,
+    },
+    /// Unclaimed / Custody: somebody came for it (G39).
+    PayUnclaimed {
+        /// Which group buy it was.
+        group_buy: GroupBuyId,
+        /// Whose it is.
+        beneficiary: Beneficiary,
+        /// How.
+        payout: Payout,
+    },
+    /// Custody / Custody: between channels (G43).
+    Transfer {
+        /// Where it comes from, and under which number.
+        from: Payout,
+        /// Where it arrives.
+        to: ChannelId,
+    },
+    /// ChannelFee / Custody: what a channel kept (G43).
+    ChannelFee {
+        /// Which channel, which bill line, how much.
+        fee: Payout,
+        /// Hash of the bill.
+        bill: Digest,
+    },
+    /// Fee{property} / ChannelFee: borne as filed (G43).
+    BearChannelFee {
+        /// Whose property fee bears it.
+        group_buy: GroupBuyId,
+        /// Which channel's fee.
+        channel: ChannelId,
+        /// How much.
+        amount: Fen,
+    },
+    /// Custody / ChannelFee: the property company tops up (G43).
+    TopUpChannelFee {
+        /// How it came.
+        receipt: Receipt,
+    },
+    /// Difference / Custody: less is there than the books say (G44).
+    Difference {
+        /// Which channel, and how much is missing.
+        missing: Payout,
+        /// Hash of the count.
+        document: Digest,
+    },
+    /// Receivable / Difference: a member owes it (G44).
+    ChargeDifference {
+        /// Which channel's difference.
+        channel: ChannelId,
+        /// Who owes it.
+        member: MemberId,
+        /// How much.
+        amount: Fen,
+        /// Hash of the finding.
+        document: Digest,
+    },
+    /// Custody / Difference: it was found again (G44).
+    FoundDifference {
+        /// Where it was found.
+        receipt: Receipt,
+    },
+    /// Custody / Receivable: a member pays what it owes (G44).
+    RepayReceivable {
+        /// Who pays.
+        member: MemberId,
+        /// How it came.
+        receipt: Receipt,
+    },
+    /// Custody / Reserve: a grant or gift with a purpose (G45).
+    GiveReserve {
+        /// The purpose.
+        purpose: Code<16>,
+        /// How it came.
+        receipt: Receipt,
+    },
+    /// Reserve / Custody: spent for its purpose (G45).
+    SpendReserve {
+        /// The purpose.
+        purpose: Code<16>,
+        /// How it goes.
+        payout: Payout,
+        /// Hash of the filing that says what for.
+        document: Digest,
+    },
+}
+
+impl Movement {
+    /// The hash that an approval names.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Domain::Payment.digest(&[&encode(self)])
+    }
+}
+
+/// A movement that waits for its approval.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct PendingMovement {
+    /// What is to be done.
+    pub movement: Movement,
+    /// Who proposed it.
+    pub by: MemberId,
+    /// When, in block time.
+    pub at: TimestampMs,
+}
+
+record_by_encoding!(PendingMovement);
+
+/// Which two members a movement needs.
+enum Duty {
+    /// The custodian proposes, any other unrelated organisation that is not paid by it approves.
+    Custodian(ChannelId),
+    /// Property proposes, committee approves.
+    PropertyThenCommittee,
+    /// Property and committee, either first.
+    Board,
+    /// The leader proposes, this member approves.
+    LeaderThen(MemberId, MemberId),
+    /// The leader proposes, property or committee approves.
+    LeaderThenBoard(MemberId),
+}
+
+impl Fund {
+    /// Takes a proposal in, if it could be carried out now (G2).
+    pub(super) fn propose(
+        &mut self,
+        context: &mut Context<'_>,
+        movement: &Movement,
+    ) -> Result<(), Refusal> {
+        let duty = self.duty(context, movement)?;
+        self.require_proposer(&duty, context.author)?;
+        if self.proposals.len() >= PROPOSALS_MAX as usize {
+            return Err(Refusal::TooManyProposals { max: PROPOSALS_MAX });
+        }
+        // The rehearsal happens on a copy, and what it would use up is put back.
+        let permanent = context.permanent.clone();
+        let transfers = context.transfers.len();
+        self.clone().perform(context, movement)?;
+        context.permanent = permanent;
+        context.transfers.truncate(transfers);
+        let pending =
+            PendingMovement { movement: movement.clone(), by: context.author, at: context.now };
+        self.deadlines.insert(self.lapse_of(&context.transaction, &pending));
+        self.proposals.insert(context.transaction, pending);
+        Ok(())
+    }
+
+    /// Approves and carries out a proposal (G2).
+    pub(super) fn approve(
+        &mut self,
+        context: &mut Context<'_>,
+        proposal: &TransactionId,
+        movement: &Digest,
+    ) -> Result<(), Refusal> {
+        let pending = self.proposal(proposal, movement)?;
+        let author = context.author;
+        if author == pending.by {
+            return Err(Refusal::SubmitterMayNotApprove {});
+        }
+        let duty = self.duty(context, &pending.movement)?;
+        self.require_approver(&duty, author, pending.by)?;
+        if self.are_related(author, pending.by) {
+            return Err(Refusal::Related { other: pending.by });
+        }
+        if self.paid_by(&pending.movement)? == Some(author) {
+            return Err(Refusal::PaidByIt { member: author });
+        }
+        self.drop_proposal(proposal);
+        self.perform(context, &pending.movement)
+    }
+
+    /// Whoever could approve, and whoever proposed, can end a proposal (G2).
+    pub(super) fn reject_proposal(
+        &mut self,
+        context: &mut Context<'_>,
+        proposal: &TransactionId,
+        movement: &Digest,
+    ) -> Result<(), Refusal> {
+        let pending = self.proposal(proposal, movement)?;
+        if context.author != pending.by {
+            let duty = self.duty(context, &pending.movement)?;
+            self.require_approver(&duty, context.author, pending.by)?;
+        }
+        context.charge(1);
+        self.drop_proposal(proposal);
+        Ok(())
+    }
+
+    fn proposal(&self, id: &TransactionId, movement: &Digest) -> Result<PendingMovement, Refusal> {
+        let pending = self.proposals.get(id).ok_or(Refusal::ProposalUnknown {})?;
+        if pending.movement.digest() == *movement {
+            Ok(pending.clone())
+        } else {
+            Err(Refusal::ProposalDiffers {})
+        }
+    }
+
+    pub(super) fn drop_proposal(&mut self, id: &TransactionId) {
+        if let Some(pending) = self.proposals.remove(id) {
+            self.deadlines.remove(&self.lapse_of(id, &pending));
+        }
+    }
+
+    pub(crate) fn lapse_of(&self, id: &TransactionId, pending: &PendingMovement) -> Deadline {
+        let at = pending.at.after(self.policy.proposal_lapses_after);
+        Deadline { at, kind: DeadlineKind::ProposalLapses(*id) }
+    }
+
+    fn duty(&self, context: &Context<'_>, movement: &Movement) -> Result<Duty, Refusal> {
+        let leader = |id: &GroupBuyId| {
+            self.group_buys.get(id).map(|g| g.header.leader).ok_or(Refusal::GroupBuyUnknown {})
+        };
+        Ok(match movement {
+            Movement::Identify { payment, group_buy, .. } => {
+                let channel = channel_of(context, payment)?;
+                Duty::LeaderThen(leader(group_buy)?, self.policy.channel(channel)?.custodian)
+            }
+            Movement::Deliver { group_buy, .. } => Duty::LeaderThenBoard(leader(group_buy)?),
+            Movement::Settle { .. }
+            | Movement::SpendReserve { .. }
+            | Movement::BearChannelFee { .. } => Duty::PropertyThenCommittee,
+            Movement::Cancel { .. }
+            | Movement::DecideGoods(_)
+            | Movement::ChargeDifference { .. } => Duty::Board,
+            Movement::Refund { items, .. } => {
+                let first = items.first().ok_or(Refusal::NoOrders {})?;
+                Duty::Custodian(channel_of(context, &first.payment)?)
+            }
+            Movement::ReturnUnidentified { payout, .. }
+            | Movement::PayOut { payout, .. }
+            | Movement::PayUnclaimed { payout, .. }
+            | Movement::Transfer { from: payout, .. }
+            | Movement::ChannelFee { fee: payout, .. }
+            | Movement::Difference { missing: payout, .. } => Duty::Custodian(payout.channel),
+            Movement::Bounce { receipt, .. }
+            | Movement::TopUpChannelFee { receipt }
+            | Movement::FoundDifference { receipt }
+            | Movement::RepayReceivable { receipt, .. }
+            | Movement::GiveReserve { receipt, .. } => Duty::Custodian(receipt.channel),
+        })
+    }
+
+    fn require_proposer(&self, duty: &Duty, author: MemberId) -> Result<(), Refusal> {
+        match duty {
+            Duty::Custodian(channel) => self.policy.require_custodian(*channel, author),
+            Duty::PropertyThenCommittee => {
+                self.require_role(author, &[Role::Property], "the property company").map(drop)
+            }
+            Duty::Board => {
+                let board = [Role::Property, Role::Committee];
+                self.require_role(author, &board, "property company or committee").map(drop)
+            }
+            Duty::LeaderThen(leader, _) | Duty::LeaderThenBoard(leader) => {
+                if author == *leader {
+                    Ok(())
+                } else {
+                    Err(Refusal::NotTheLeader { leader: *leader })
+                }
+            }
+        }
+    }
+
+    fn require_approver(&self, duty: &Duty, author: MemberId, by: MemberId) -> Result<(), Refusal> {
+        let role = self.member(author)?.role;
+        let (allowed, needed) = match duty {
+            Duty::Custodian(_) => (role.is_organisation(), "an organisation other than the custodian"),
+            Duty::PropertyThenCommittee => (role == Role::Committee, "the committee"),
+            Duty::Board => (
+                matches!(role, Role::Property | Role::Committee) && role != self.member(by)?.role,
+                "the other of property company and committee",
+            ),
+            Duty::LeaderThen(_, approver) => (author == *approver, "the custodian of the channel"),
+            Duty::LeaderThenBoard(_) => (
+                matches!(role, Role::Property | Role::Committee),
+                "property company or committee",
+            ),
+        };
+        if allowed { Ok(()) } else { Err(Refusal::WrongRole { needed }) }
+    }
+
+    /// The member that a movement pays, if it pays one.
+    fn paid_by(&self, movement: &Movement) -> Result<Option<MemberId>, Refusal> {
+        Ok(match movement {
+            Movement::PayOut { group_buy, to, .. } => {
+                let open = self.group_buys.get(group_buy).ok_or(Refusal::GroupBuyUnknown {})?;
+                match to {
+                    PayTo::Supplier => Some(open.filing.supplier),
+                    PayTo::Fee(part) => FeePart::ALL
+                        .get(usize::from(*part))
+                        .map(|part| open.filing.payee(*part, open.header.leader)),
+                }
+            }
+            Movement::PayUnclaimed {
+                beneficiary: Beneficiary::Supplier(member) | Beneficiary::Payee(member),
+                ..
+            } => Some(*member),
+            _ => None,
+        })
+    }
+
+    fn perform(&mut self, context: &mut Context<'_>, movement: &Movement) -> Result<(), Refusal> {
+        context.charge(1);
+        match movement {
+            Movement::Identify { payment, group_buy, shares } => {
+                self.at_desk(context, *group_buy, |desk| desk.identify(*payment, shares))
+            }
+            Movement::ReturnUnidentified { payment, payout } => {
+                let unidentified = AccountId::Unidentified(*payment);
+                if !self.accounts.contains(&unidentified) {
+                    return Err(Refusal::PaymentUnknown { number: payment.to_string() });
+                }
+                self.pay(context, None, unidentified, payout)
+            }
+            Movement::Refund { group_buy, items } => {
+                for item in items {
+                    let payout = Payout {
+                        channel: channel_of(context, &item.payment)?,
+                        number: item.number,
+                        amount: item.amount,
+                    };
+                    self.at_desk(context, *group_buy, |desk| desk.take_from_payment(item))?;
+                    let refund = AccountId::Refund(item.household);
+                    self.pay(context, Some(*group_buy), refund, &payout)?;
+                }
+                Ok(())
+            }
+            Movement::DecideGoods(note) => {
+                let wait = self.policy.goods_note_wait;
+                self.at_desk(context, note.group_buy, |desk| {
+                    desk.require_phase(Phase::Ordered)?;
+                    desk.check_note(note)?;
+                    let signed = desk.group_buy.header.note.as_ref().map(|half| half.at);
+                    let at = signed.unwrap_or(desk.group_buy.filing.deliver_by).after(wait);
+                    if desk.context.now < at {
+                        return Err(Refusal::TooEarly { at });
+                    }
+                    desk.receive(note)
+                })
+            }
+            Movement::Deliver { group_buy, households, .. } => {
+                self.at_desk(context, *group_buy, |desk| {
+                    desk.require_phase(Phase::Received)?;
+                    for tag in households {
+                        let record = desk.group_buy.households.get(tag);
+                        if record.is_some_and(|record| record.delivered_at.is_some()) {
+                            let household = tag.to_string();
+                            return Err(Refusal::AlreadyDelivered { household });
+                        }
+                        desk.deliver(tag)?;
+                    }
+                    if households.is_empty() { Err(Refusal::NoOrders {}) } else { Ok(()) }
+                })
+            }
+            Movement::Settle { group_buy, payable } => {
+                self.at_desk(context, *group_buy, |desk| desk.settle(*payable))
+            }
+            Movement::PayOut { group_buy, to, payout } => {
+                let account = match to {
+                    PayTo::Supplier => AccountId::Payable,
+                    PayTo::Fee(part) => FeePart::ALL
+                        .get(usize::from(*part))
+                        .map(|part| AccountId::Fee(*part))
+                        .ok_or(Refusal::PayoutUnknown { number: payout.number.to_string() })?,
+                };
+                self.at_desk(context, *group_buy, |desk| desk.require_phase(Phase::Settled))?;
+                self.pay(context, Some(*group_buy), account, payout)
+            }
+            Movement::Cancel { group_buy } => {
+                self.at_desk(context, *group_buy, |desk| desk.cancel())
+            },
+            Movement::Bounce { payout, receipt } => self.bounce(context, *payout, receipt),
+            Movement::PayUnclaimed { group_buy, beneficiary, payout } => {
+                self.pay(context, None, AccountId::Unclaimed(*group_buy, *beneficiary), payout)
+            }
+            Movement::Transfer { from, to } => {
+                self.policy.channel(*to)?;
+                let custody = AccountId::Custody(*to);
+                self.pay(context, None, custody, from)
+            }
+            Movement::ChannelFee { fee, .. } => {
+                self.pay(context, None, AccountId::ChannelFee(fee.channel), fee)
+            }
+            Movement::BearChannelFee { group_buy, channel, amount } => {
+                self.require_amount(*amount)?;
+                let (fee, kept) =
+                    (AccountId::Fee(FeePart::Property), AccountId::ChannelFee(*channel));
+                self.at_desk(context, *group_buy, |desk| {
+                    desk.require_phase(Phase::Settled)?;
+                    desk.book(fee, kept, *amount)
+                })
+            }
+            Movement::TopUpChannelFee { receipt } => {
+                self.receive(context, AccountId::ChannelFee(receipt.channel), receipt)
+            }
+            Movement::Difference { missing, .. } => {
+                self.pay(context, None, AccountId::Difference(missing.channel), missing)
+            }
+            Movement::ChargeDifference { channel, member, amount, .. } => {
+                self.member(*member)?;
+                self.require_amount(*amount)?;
+                let (owed, missing) =
+                    (AccountId::Receivable(*member), AccountId::Difference(*channel));
+                self.books().book(context, owed, missing, *amount)
+            }
+            Movement::FoundDifference { receipt } => {
+                self.receive(context, AccountId::Difference(receipt.channel), receipt)
+            }
+            Movement::RepayReceivable { member, receipt } => {
+                self.receive(context, AccountId::Receivable(*member), receipt)
+            }
+            Movement::GiveReserve { purpose, receipt } => {
+                self.receive(context, AccountId::Reserve(*purpose), receipt)
+            }
+            Movement::SpendReserve { purpose, payout, .. } => {
+                self.pay(context, None, AccountId::Reserve(*purpose), payout)
+            }
+        }
+    }
+
+    /// `account` / Custody, under a number that is used once.
+    fn pay(
+        &mut self,
+        context: &mut Context<'_>,
+        group_buy: Option<GroupBuyId>,
+        account: AccountId,
+        payout: &Payout,
+    ) -> Result<(), Refusal> {
+        let Payout { channel, number, amount } = *payout;
+        self.policy.channel(channel)?;
+        self.require_amount(amount)?;
+        let content = Domain::Payment.digest(&[&encode(&(group_buy, account, *payout))]);
+        let after_closing = self.after_closing(group_buy, account)?;
+        let record =
+            PermanentRecord::Paid { content, channel, group_buy, account, after_closing, amount };
+        self.use_number(context, number, record)?;
+        let custody = AccountId::Custody(channel);
+        match group_buy {
+            Some(id) => self.at_desk(context, id, |desk| desk.book(account, custody, amount)),
+            None => self.books().book(context, account, custody, amount),
+        }
+    }
+
+    /// Custody / `account`, under a number that is used once.
+    fn receive(
+        &mut self,
+        context: &mut Context<'_>,
+        account: AccountId,
+        receipt: &Receipt,
+    ) -> Result<(), Refusal> {
+        self.take_number(context, receipt)?;
+        let custody = AccountId::Custody(receipt.channel);
+        self.books().book(context, custody, account, receipt.amount)
+    }
+
+    /// A payout came back: to the account it was paid from, or to Unclaimed once that is gone (G42).
+    fn bounce(
+        &mut self,
+        context: &mut Context<'_>,
+        payout: PaymentNo,
+        receipt: &Receipt,
+    ) -> Result<(), Refusal> {
+        let unknown = || Refusal::PayoutUnknown { number: payout.to_string() };
+        let Some(PermanentRecord::Paid { group_buy, account, after_closing, amount, .. }) =
+            context.permanent(&PermanentId::Payment(payout))
+        else {
+            return Err(unknown());
+        };
+        if receipt.amount != amount {
+            return Err(Refusal::TotalDiffers { expected: amount, given: receipt.amount });
+        }
+        self.take_number(context, receipt)?;
+        let custody = AccountId::Custody(receipt.channel);
+        match group_buy.filter(|id| self.group_buys.contains(id)) {
+            Some(id) => self.at_desk(context, id, |desk| desk.book(custody, account, amount)),
+            None => self.books().book(context, custody, after_closing, amount),
+        }
+    }
+
+    /// Where money that was paid from `account` belongs once its group buy is gone.
+    fn after_closing(
+        &self,
+        group_buy: Option<GroupBuyId>,
+        account: AccountId,
+    ) -> Result<AccountId, Refusal> {
+        let Some(id) = group_buy else { return Ok(account) };
+        let open = self.group_buys.get(&id).ok_or(Refusal::GroupBuyUnknown {})?;
+        let beneficiary = match account {
+            AccountId::Refund(tag) => Beneficiary::Household(tag),
+            AccountId::Fee(part) => {
+                Beneficiary::Payee(open.filing.payee(part, open.header.leader))
+            }
+            _ => Beneficiary::Supplier(open.filing.supplier),
+        };
+        Ok(AccountId::Unclaimed(id, beneficiary))
+    }
+}
+
+/// The channel that a payment came by.
+fn channel_of(context: &Context<'_>, payment: &PaymentNo) -> Result<ChannelId, Refusal> {
+    match context.permanent(&PermanentId::Payment(*payment)) {
+        Some(PermanentRecord::Received { channel, .. }) => Ok(channel),
+        _ => Err(Refusal::PaymentUnknown { number: payment.to_string() }),
+    }
+}

@@ -1,0 +1,11 @@
+//! Hash trees: the log of all entries (RFC 6962) and the tables of the state.
+
+mod log;
+mod table;
+
+pub use log::{
+    Frontier, LogNode, NodeAt, consistency_proof, entry_hash, inclusion_proof, verify_consistency,
+    verify_inclusion,
+};
+pub(crate) use table::{record_by_encoding, split_slot};
+pub use table::{Record, StateWrite, Table, TableProof};
