@@ -7,6 +7,7 @@
 
 pub mod accounting;
 pub mod api;
+pub mod audit;
 pub mod block;
 pub mod codec;
 pub mod consensus;
@@ -16,5 +17,6 @@ pub mod ledger;
 pub mod merkle;
 pub mod receipt;
 pub mod refusal;
+pub mod replay;
 pub mod transaction;
 pub mod types;

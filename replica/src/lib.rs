@@ -1,1 +1,23 @@
+//! A node without the world: mempool, consensus, execution, block sync and deadlines as one
+//! synchronous machine.
+//!
+//! [`Replica::handle`] takes an event and the time and returns what to do. The node feeds it from
+//! sockets, disks and clocks; the simulator feeds the very same code from false ones. Pure like
+//! `ledger-core`: it reads through [`store::Store`] and changes the world only by the [`Action`]s
+//! that it returns.
 
+#![warn(missing_docs)]
+
+pub mod chain_store;
+mod mempool;
+mod message;
+mod proposal;
+mod replica;
+pub mod store;
+mod sync;
+
+pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
+pub use message::{PeerMessage, Road, TransactionBytes};
+pub use replica::{
+    Action, Config, Event, JobId, NodeId, NodeInfo, Outcome, Replica, RequestId, Start, Write,
+};

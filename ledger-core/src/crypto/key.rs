@@ -195,6 +195,9 @@ pub enum KeyFileError {
     /// Not PKCS#8 PEM, or the passphrase is wrong.
     #[error("the key file cannot be decrypted: wrong passphrase, or not an Ed25519 PKCS#8 key")]
     Undecryptable,
+    /// Not plain PKCS#8 PEM of an Ed25519 key.
+    #[error("the key file is not a plain Ed25519 PKCS#8 key")]
+    Unreadable,
     /// Encryption failed.
     #[error("the key cannot be encrypted: {0}")]
     Encrypt(String),
@@ -224,6 +227,28 @@ pub fn encrypt_key_file(
     encrypted
         .to_pem("ENCRYPTED PRIVATE KEY", pkcs8::LineEnding::LF)
         .map_err(|e| failed(&e))
+}
+
+/// Writes a key as plain PKCS#8 v1 PEM, for a node that starts unattended. The file must be readable by
+/// its owner only.
+///
+/// # Errors
+/// [`KeyFileError::Encrypt`] if the library refuses.
+pub fn plain_key_file(key: &SecretKey) -> Result<Zeroizing<String>, KeyFileError> {
+    let bytes = ed25519_dalek::pkcs8::KeypairBytes { secret_key: key.0.to_bytes(), public_key: None };
+    bytes
+        .to_pkcs8_pem(pkcs8::LineEnding::LF)
+        .map_err(|error| KeyFileError::Encrypt(error.to_string()))
+}
+
+/// Reads a key file made by [`plain_key_file`] or `openssl genpkey -algorithm ed25519`.
+///
+/// # Errors
+/// [`KeyFileError::Unreadable`].
+pub fn read_plain_key_file(pem: &str) -> Result<SecretKey, KeyFileError> {
+    ed25519_dalek::SigningKey::from_pkcs8_pem(pem)
+        .map(SecretKey)
+        .map_err(|_| KeyFileError::Unreadable)
 }
 
 /// Reads a key file made by [`encrypt_key_file`] or `openssl genpkey -algorithm ed25519 -aes256`.

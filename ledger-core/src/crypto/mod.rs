@@ -14,5 +14,5 @@ pub use batch::{BatchItem, verify_batch};
 pub use digest::{BlockHash, ChainId, Digest, Domain, EntryHash, FoundingId, TransactionId};
 pub use key::{
     KeyError, KeyFileError, KeyPurpose, PublicKey, SecretKey, Signature, decrypt_key_file,
-    encrypt_key_file,
+    encrypt_key_file, plain_key_file, read_plain_key_file,
 };

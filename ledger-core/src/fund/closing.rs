@@ -6,6 +6,7 @@ use super::{
     group_buy::{GroupBuy, PaymentState, Phase, SHARES_MAX, Share},
     lifecycle::{Deadline, DeadlineKind},
     movement::RefundItem,
+    payment::PAYMENTS_MAX,
     permanent::{PermanentId, PermanentRecord},
     state::Fund,
 };
@@ -62,8 +63,8 @@ impl Seal {
             .households
             .iter()
             .map(|(tag, household)| {
-                let refund = group_buy.accounts.get(&AccountId::Refund(*tag));
-                let refunded = refund.map_or(Fen::ZERO, |account| account.credits);
+                // Not what was credited to Refund: a refund that bounced was credited twice.
+                let refunded = household.paid.saturating_sub(group_buy.spent_by(household));
                 let totals = HouseholdTotals { paid: household.paid, refunded };
                 (Domain::Seal.digest(&[&encode(&(*tag, totals))]), totals)
             })
@@ -157,6 +158,21 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
+    /// A refund came back: its payment can be given back once more (G42).
+    pub(super) fn put_back_to_payment(
+        &mut self,
+        number: PaymentNo,
+        household: &HouseholdTag,
+        amount: Fen,
+    ) {
+        let Some(payment) = self.group_buy.payments.get_mut(&number) else { return };
+        let mut shares = std::mem::take(&mut payment.record.shares).into_vec();
+        if let Some(share) = shares.iter_mut().find(|share| share.household == *household) {
+            share.amount = share.amount.saturating_add(amount);
+        }
+        payment.record.shares = List::new(shares).unwrap_or_default();
+    }
+
     /// Finds out whose money it was (G29).
     pub(super) fn identify(
         &mut self,
@@ -165,9 +181,20 @@ impl Desk<'_, '_> {
     ) -> Result<(), Refusal> {
         self.require_phase(Phase::Open)?;
         let known = self.context.permanent(&PermanentId::Payment(payment));
-        let Some(PermanentRecord::Received { channel, amount, content }) = known else {
+        let Some(PermanentRecord::Received { channel, amount, at, content }) = known else {
             return Err(Refusal::PaymentUnknown { number: payment.to_string() });
         };
+        // Money that was paid too late does not become timely by being identified (G28).
+        let cut_off = self.group_buy.filing.cut_off;
+        if at > cut_off {
+            return Err(Refusal::CutOffPassed { cut_off });
+        }
+        if self.group_buy.payments.len() >= PAYMENTS_MAX {
+            return Err(Refusal::TooManyLines { max: PAYMENTS_MAX as u32 });
+        }
+        if shares.iter().any(|share| share.amount == Fen::ZERO) {
+            return Err(Refusal::ZeroAmount {});
+        }
         let given = Fen::sum(shares.iter().map(|s| s.amount)).ok_or(Refusal::AmountTooLarge {})?;
         if given != amount {
             return Err(Refusal::TotalDiffers { expected: amount, given });
@@ -186,12 +213,8 @@ impl Desk<'_, '_> {
         }
         let paid = &mut self.group_buy.header.paid;
         *paid = paid.checked_add(amount).ok_or(Refusal::AmountTooLarge {})?;
-        let record = super::PaymentRecord {
-            number: payment,
-            channel,
-            paid_at: self.context.now,
-            shares: shares.clone(),
-        };
+        let record =
+            super::PaymentRecord { number: payment, channel, paid_at: at, shares: shares.clone() };
         let payment =
             super::Payment { record, entered: content, state: PaymentState::Confirmed };
         self.group_buy.payments.insert(payment.record.number, payment);
@@ -216,8 +239,11 @@ impl Desk<'_, '_> {
         }
         for (account, beneficiary) in owed {
             let balance = self.group_buy.balance(&account);
+            self.context.charge(1);
             self.book(account, AccountId::Unclaimed(id, beneficiary), balance)?;
         }
+        // Or the deadline would fall due again and again.
+        assert_eq!(self.group_buy.header.held, Fen::ZERO, "nothing but what is owed outlives the end");
         Ok(())
     }
 }
@@ -237,7 +263,8 @@ impl Fund {
         let at = crate::types::TimestampMs::ZERO;
         self.deadlines.remove(&Deadline { at, kind: DeadlineKind::Close(id) });
         let seal = Seal::of(&group_buy);
-        context.charge(1 + group_buy.households.len());
+        let lines = usize::try_from(group_buy.header.line_count).unwrap_or(usize::MAX);
+        context.charge(1 + group_buy.households.len() + lines);
         let record = PermanentRecord::Seal(seal.digest());
         context.permanent.insert(PermanentId::GroupBuy(id), record);
         seal

@@ -35,6 +35,8 @@ pub struct Context<'a> {
     pub transfers: Vec<Transfer>,
     /// Identifiers that this block uses up.
     pub permanent: OrdMap<PermanentId, PermanentRecord>,
+    /// Where the work of the current action ends.
+    work_end: u32,
     reads: &'a dyn Reads,
 }
 
@@ -50,6 +52,7 @@ impl<'a> Context<'a> {
             work: 0,
             transfers: Vec::new(),
             permanent: OrdMap::new(),
+            work_end: WORK_MAX,
             reads,
         }
     }
@@ -69,6 +72,16 @@ impl<'a> Context<'a> {
     /// Counts a deadline, which is work even if it touches nothing.
     pub(crate) fn charge_deadline(&mut self) {
         self.charge(1);
+    }
+
+    /// Begins an action, which has its own share of work whatever else the block has done.
+    pub(super) fn begin_action(&mut self) {
+        self.work_end = self.work.saturating_add(WORK_MAX);
+    }
+
+    /// Stops a long batch as soon as it is more work than any block allows.
+    pub(super) fn require_work_left(&self) -> Result<(), Refusal> {
+        if self.work > self.work_end { Err(Refusal::TooMuchWork { max: WORK_MAX }) } else { Ok(()) }
     }
 
     /// Counts work.
@@ -151,6 +164,9 @@ pub(super) struct Desk<'a, 'c> {
 
 impl Desk<'_, '_> {
     /// Books a transfer; nothing is booked for an amount of zero.
+    ///
+    /// It counts as one unit of work: where there are many, they share one of their two accounts, and
+    /// 4,000 lines that all fell short still have to fit into a block.
     pub(super) fn book(
         &mut self,
         debit: AccountId,
@@ -162,7 +178,7 @@ impl Desk<'_, '_> {
         }
         self.books.post(Some(self.group_buy), debit, Side::Debit, amount)?;
         self.books.post(Some(self.group_buy), credit, Side::Credit, amount)?;
-        self.context.charge(2);
+        self.context.charge(1);
         self.context.transfers.push(Transfer { debit, credit, amount });
         Ok(())
     }

@@ -68,9 +68,10 @@ impl Desk<'_, '_> {
                 self.receive(note)
             }
             Some(half) if half.by != author => Err(Refusal::NoteDiffers {}),
-            // Nobody signed yet, or the author counts again.
-            Some(_) | None => {
-                let at = self.context.now;
+            // Nobody signed yet, or the author counts again. Counting again does not put off the
+            // day from which committee and property may decide.
+            half => {
+                let at = half.as_ref().map_or(self.context.now, |half| half.at);
                 self.group_buy.header.note = Some(HalfSignedNote { by: author, at, note: digest });
                 Ok(())
             }
@@ -218,16 +219,39 @@ impl Desk<'_, '_> {
             let Some(record) = self.group_buy.households.get(tag) else {
                 return Err(Refusal::UnknownHousehold { household: household() });
             };
+            self.context.charge(1 + record.orders.len());
             let hash = Domain::DeliveryCode.digest(&[tag.as_bytes(), code]);
             let orders = record.orders.iter().filter_map(|s| self.group_buy.orders.slot(*s));
             if !orders.into_iter().any(|order| order.delivery_code == Some(hash)) {
                 return Err(Refusal::WrongDeliveryCode { household: household() });
             }
-            if record.delivered_at.is_some() {
-                repeated = Some(household());
-            } else {
-                self.deliver(tag)?;
+            if self.deliver(tag)? {
                 changed = true;
+            } else {
+                repeated = Some(household());
+            }
+            self.context.require_work_left()?;
+        }
+        match (changed, repeated) {
+            (true, _) => Ok(()),
+            (false, Some(household)) => Err(Refusal::AlreadyDelivered { household }),
+            (false, None) => Err(Refusal::NoOrders {}),
+        }
+    }
+
+    /// The leader shows by evidence who has its goods (G35). Households that have them are skipped.
+    pub(super) fn deliver_by_evidence(
+        &mut self,
+        households: &List<HouseholdTag, BATCH_MAX>,
+    ) -> Result<(), Refusal> {
+        self.require_phase(Phase::Received)?;
+        let mut repeated = None;
+        let mut changed = false;
+        for tag in households {
+            if self.deliver(tag)? {
+                changed = true;
+            } else {
+                repeated = Some(tag.to_string());
             }
         }
         match (changed, repeated) {
@@ -237,12 +261,15 @@ impl Desk<'_, '_> {
         }
     }
 
-    /// Hands over to one household: its fees are earned (G35).
-    pub(super) fn deliver(&mut self, tag: &HouseholdTag) -> Result<(), Refusal> {
+    /// Hands over to one household: its fees are earned (G35). Says whether it still waited.
+    pub(super) fn deliver(&mut self, tag: &HouseholdTag) -> Result<bool, Refusal> {
         let filing = self.group_buy.filing.clone();
         let Some(household) = self.group_buy.households.get(tag) else {
             return Err(Refusal::UnknownHousehold { household: tag.to_string() });
         };
+        if household.delivered_at.is_some() {
+            return Ok(false);
+        }
         let mut fees = [Fen::ZERO; 4];
         let mut waits = false;
         let mut work = 1;
@@ -258,7 +285,7 @@ impl Desk<'_, '_> {
         }
         self.context.charge(work);
         if !waits {
-            return Ok(());
+            return Ok(false);
         }
         for (part, fee) in FeePart::ALL.into_iter().zip(fees) {
             self.book(AccountId::Escrow(*tag), AccountId::Fee(part), fee)?;
@@ -273,7 +300,7 @@ impl Desk<'_, '_> {
         if header.deliveries_left == 0 {
             self.enter(Phase::Delivered);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Automatic delivery to every household that still waits (G35).

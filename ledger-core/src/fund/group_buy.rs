@@ -21,6 +21,8 @@ pub const GROUP_BUY_LINES_MAX: u32 = 4_000;
 pub const ORDER_LINES_MAX: usize = 1_000;
 /// Most orders or payments that one transaction lists.
 pub const BATCH_MAX: usize = 1_000;
+/// Most members that a filing keeps the approvals of.
+pub const APPROVALS_MAX: usize = 8;
 /// Most households that one payment is for.
 pub const SHARES_MAX: usize = 200;
 
@@ -98,7 +100,7 @@ pub struct Header {
     /// Since when, in block time.
     pub since: TimestampMs,
     /// Who approved the filing.
-    pub approvals: List<MemberId, 8>,
+    pub approvals: List<MemberId, APPROVALS_MAX>,
     /// The supplier accepted the filing.
     pub accepted: bool,
     /// Lines on all orders.
@@ -280,6 +282,19 @@ impl GroupBuy {
     #[must_use]
     pub fn fee(&self, part: FeePart) -> Fen {
         self.balance(&AccountId::Fee(part))
+    }
+
+    /// What a household's goods cost it: what it was allocated, with all parts of the price.
+    #[must_use]
+    pub fn spent_by(&self, household: &Household) -> Fen {
+        let orders = household.orders.iter().filter_map(|slot| self.orders.slot(*slot));
+        let cost = |line: &OrderLine| {
+            let offer = self.filing.offers.get(usize::from(line.offer));
+            offer.map_or(Fen::ZERO, |offer| offer.total(line.allocated))
+        };
+        orders
+            .flat_map(|order| &order.lines)
+            .fold(Fen::ZERO, |sum, line| sum.saturating_add(cost(line)))
     }
 
     /// Its name.

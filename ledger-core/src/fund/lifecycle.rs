@@ -6,7 +6,7 @@ use super::{
     closing::Seal,
     desk::{Context, Desk},
     filing::{Filing, OfferIndex},
-    group_buy::{Cover, GroupBuy, Header, OfferTally, Phase},
+    group_buy::{APPROVALS_MAX, Cover, GroupBuy, Header, OfferTally, Phase},
     member::{Policy, Role},
     permanent::PermanentId,
     state::{Fund, GROUP_BUYS_MAX},
@@ -76,6 +76,7 @@ impl Fund {
     /// # Errors
     /// A [`Refusal`]; the fund may then be half-changed and has to be dropped.
     pub fn apply(&mut self, context: &mut Context<'_>, action: &Action) -> Result<(), Refusal> {
+        context.begin_action();
         match action {
             Action::File(filing) => self.file(context, filing),
             Action::DecideFiling { group_buy, filing, decision } => {
@@ -238,7 +239,9 @@ impl Desk<'_, '_> {
         let header = &self.group_buy.header;
         let again = match decision {
             FilingDecision::Accept => header.accepted,
-            FilingDecision::Approve => header.approvals.contains(&author),
+            FilingDecision::Approve => {
+                header.approvals.contains(&author) || header.approvals.len() >= APPROVALS_MAX
+            }
             FilingDecision::Reject(_) => false,
         };
         if again {
@@ -287,7 +290,8 @@ impl Desk<'_, '_> {
                 self.context.charge(1 + order.lines.len());
                 let lines = order.lines.clone();
                 let cover = match cost {
-                    Some(cost) if !lines.is_empty() => {
+                    // What costs nothing (a withdrawn order) is covered by nothing.
+                    Some(cost) if cost > Fen::ZERO => {
                         left = left.saturating_sub(cost);
                         total = total.checked_add(cost).ok_or(Refusal::AmountTooLarge {})?;
                         has_cover = true;

@@ -27,7 +27,7 @@ pub use desk::{Context, WORK_MAX};
 pub use filing::{Filing, LineMoney, Minimum, OFFERS_MAX, Offer, OfferIndex, ShortRule, Split};
 pub use goods::GoodsNote;
 pub use group_buy::{
-    BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote, Header, Household,
+    APPROVALS_MAX, BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote, Header, Household,
     ORDER_LINES_MAX, OfferTally, Order, OrderLine, Payment, PaymentRecord, PaymentState, Phase,
     SHARES_MAX, Share,
 };

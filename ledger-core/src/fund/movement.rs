@@ -11,7 +11,7 @@ use super::{
     lifecycle::{Deadline, DeadlineKind},
     member::{ChannelId, Role},
     permanent::{PermanentId, PermanentRecord},
-    state::Fund,
+    state::{Fund, no_group_buy},
 };
 use crate::{
     codec::{Decode, Encode, List, encode},
@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 /// Most proposals that wait at once.
 pub(super) const PROPOSALS_MAX: u32 = 4_096;
+/// Most proposals of one organisation, and of one leader, so that nobody keeps the others out.
+const PROPOSALS_OF_ORGANISATION_MAX: u32 = PROPOSALS_MAX / 4;
+const PROPOSALS_OF_LEADER_MAX: u32 = PROPOSALS_MAX / 16;
 /// Most refunds that one movement pays.
 pub const REFUNDS_MAX: usize = 400;
 
@@ -250,6 +253,11 @@ record_by_encoding!(PendingMovement);
 enum Duty {
     /// The custodian proposes, any other unrelated organisation that is not paid by it approves.
     Custodian(ChannelId),
+    /// The custodian that gives proposes, the custodian that gets approves.
+    Custodians {
+        from: ChannelId,
+        to: MemberId,
+    },
     /// Property proposes, committee approves.
     PropertyThenCommittee,
     /// Property and committee, either first.
@@ -269,9 +277,7 @@ impl Fund {
     ) -> Result<(), Refusal> {
         let duty = self.duty(context, movement)?;
         self.require_proposer(&duty, context.author)?;
-        if self.proposals.len() >= PROPOSALS_MAX as usize {
-            return Err(Refusal::TooManyProposals { max: PROPOSALS_MAX });
-        }
+        self.require_room_for_proposal(context.author)?;
         // The rehearsal happens on a copy, and what it would use up is put back.
         let permanent = context.permanent.clone();
         let transfers = context.transfers.len();
@@ -302,7 +308,7 @@ impl Fund {
         if self.are_related(author, pending.by) {
             return Err(Refusal::Related { other: pending.by });
         }
-        if self.paid_by(&pending.movement)? == Some(author) {
+        if self.paid_by(context, &pending.movement)? == Some(author) {
             return Err(Refusal::PaidByIt { member: author });
         }
         self.drop_proposal(proposal);
@@ -326,6 +332,19 @@ impl Fund {
         Ok(())
     }
 
+    fn require_room_for_proposal(&self, author: MemberId) -> Result<(), Refusal> {
+        if self.proposals.len() >= PROPOSALS_MAX as usize {
+            return Err(Refusal::TooManyProposals { max: PROPOSALS_MAX });
+        }
+        let max = if self.member(author)?.role.is_organisation() {
+            PROPOSALS_OF_ORGANISATION_MAX
+        } else {
+            PROPOSALS_OF_LEADER_MAX
+        };
+        let own = self.proposals.iter().filter(|(_, pending)| pending.by == author).count();
+        if own >= max as usize { Err(Refusal::TooManyProposals { max }) } else { Ok(()) }
+    }
+
     fn proposal(&self, id: &TransactionId, movement: &Digest) -> Result<PendingMovement, Refusal> {
         let pending = self.proposals.get(id).ok_or(Refusal::ProposalUnknown {})?;
         if pending.movement.digest() == *movement {
@@ -347,8 +366,9 @@ impl Fund {
     }
 
     fn duty(&self, context: &Context<'_>, movement: &Movement) -> Result<Duty, Refusal> {
-        let leader = |id: &GroupBuyId| {
-            self.group_buys.get(id).map(|g| g.header.leader).ok_or(Refusal::GroupBuyUnknown {})
+        let leader = |id: &GroupBuyId| match self.group_buys.get(id) {
+            Some(group_buy) => Ok(group_buy.header.leader),
+            None => Err(no_group_buy(context, *id)),
         };
         Ok(match movement {
             Movement::Identify { payment, group_buy, .. } => {
@@ -364,12 +384,26 @@ impl Fund {
             | Movement::ChargeDifference { .. } => Duty::Board,
             Movement::Refund { items, .. } => {
                 let first = items.first().ok_or(Refusal::NoOrders {})?;
-                Duty::Custodian(channel_of(context, &first.payment)?)
+                let channel = channel_of(context, &first.payment)?;
+                // Nobody empties another custodian's box behind a first item of its own.
+                let custodian = self.policy.channel(channel)?.custodian;
+                for item in items {
+                    self.policy.require_custodian(channel_of(context, &item.payment)?, custodian)?;
+                }
+                Duty::Custodian(channel)
+            }
+            Movement::Transfer { from, to } => {
+                let (giver, getter) =
+                    (self.policy.channel(from.channel)?, self.policy.channel(*to)?);
+                if giver.custodian == getter.custodian {
+                    Duty::Custodian(from.channel)
+                } else {
+                    Duty::Custodians { from: from.channel, to: getter.custodian }
+                }
             }
             Movement::ReturnUnidentified { payout, .. }
             | Movement::PayOut { payout, .. }
             | Movement::PayUnclaimed { payout, .. }
-            | Movement::Transfer { from: payout, .. }
             | Movement::ChannelFee { fee: payout, .. }
             | Movement::Difference { missing: payout, .. } => Duty::Custodian(payout.channel),
             Movement::Bounce { receipt, .. }
@@ -382,7 +416,9 @@ impl Fund {
 
     fn require_proposer(&self, duty: &Duty, author: MemberId) -> Result<(), Refusal> {
         match duty {
-            Duty::Custodian(channel) => self.policy.require_custodian(*channel, author),
+            Duty::Custodian(channel) | Duty::Custodians { from: channel, .. } => {
+                self.policy.require_custodian(*channel, author)
+            }
             Duty::PropertyThenCommittee => {
                 self.require_role(author, &[Role::Property], "the property company").map(drop)
             }
@@ -404,6 +440,7 @@ impl Fund {
         let role = self.member(author)?.role;
         let (allowed, needed) = match duty {
             Duty::Custodian(_) => (role.is_organisation(), "an organisation other than the custodian"),
+            Duty::Custodians { to, .. } => (author == *to, "the custodian of the other channel"),
             Duty::PropertyThenCommittee => (role == Role::Committee, "the committee"),
             Duty::Board => (
                 matches!(role, Role::Property | Role::Committee) && role != self.member(by)?.role,
@@ -419,10 +456,16 @@ impl Fund {
     }
 
     /// The member that a movement pays, if it pays one.
-    fn paid_by(&self, movement: &Movement) -> Result<Option<MemberId>, Refusal> {
+    fn paid_by(
+        &self,
+        context: &Context<'_>,
+        movement: &Movement,
+    ) -> Result<Option<MemberId>, Refusal> {
         Ok(match movement {
             Movement::PayOut { group_buy, to, .. } => {
-                let open = self.group_buys.get(group_buy).ok_or(Refusal::GroupBuyUnknown {})?;
+                let Some(open) = self.group_buys.get(group_buy) else {
+                    return Err(no_group_buy(context, *group_buy));
+                };
                 match to {
                     PayTo::Supplier => Some(open.filing.supplier),
                     PayTo::Fee(part) => FeePart::ALL
@@ -446,10 +489,12 @@ impl Fund {
             }
             Movement::ReturnUnidentified { payment, payout } => {
                 let unidentified = AccountId::Unidentified(*payment);
-                if !self.accounts.contains(&unidentified) {
+                // Back the way it came, and no other.
+                let came_by = channel_of(context, payment)?;
+                if !self.accounts.contains(&unidentified) || came_by != payout.channel {
                     return Err(Refusal::PaymentUnknown { number: payment.to_string() });
                 }
-                self.pay(context, None, unidentified, payout)
+                self.pay(context, Source::chain(unidentified), payout)
             }
             Movement::Refund { group_buy, items } => {
                 for item in items {
@@ -459,8 +504,12 @@ impl Fund {
                         amount: item.amount,
                     };
                     self.at_desk(context, *group_buy, |desk| desk.take_from_payment(item))?;
-                    let refund = AccountId::Refund(item.household);
-                    self.pay(context, Some(*group_buy), refund, &payout)?;
+                    let source = Source {
+                        group_buy: Some(*group_buy),
+                        account: AccountId::Refund(item.household),
+                        gives_back: Some(item.payment),
+                    };
+                    self.pay(context, source, &payout)?;
                 }
                 Ok(())
             }
@@ -478,18 +527,7 @@ impl Fund {
                 })
             }
             Movement::Deliver { group_buy, households, .. } => {
-                self.at_desk(context, *group_buy, |desk| {
-                    desk.require_phase(Phase::Received)?;
-                    for tag in households {
-                        let record = desk.group_buy.households.get(tag);
-                        if record.is_some_and(|record| record.delivered_at.is_some()) {
-                            let household = tag.to_string();
-                            return Err(Refusal::AlreadyDelivered { household });
-                        }
-                        desk.deliver(tag)?;
-                    }
-                    if households.is_empty() { Err(Refusal::NoOrders {}) } else { Ok(()) }
-                })
+                self.at_desk(context, *group_buy, |desk| desk.deliver_by_evidence(households))
             }
             Movement::Settle { group_buy, payable } => {
                 self.at_desk(context, *group_buy, |desk| desk.settle(*payable))
@@ -503,22 +541,26 @@ impl Fund {
                         .ok_or(Refusal::PayoutUnknown { number: payout.number.to_string() })?,
                 };
                 self.at_desk(context, *group_buy, |desk| desk.require_phase(Phase::Settled))?;
-                self.pay(context, Some(*group_buy), account, payout)
+                let source = Source { group_buy: Some(*group_buy), account, gives_back: None };
+                self.pay(context, source, payout)
             }
             Movement::Cancel { group_buy } => {
                 self.at_desk(context, *group_buy, |desk| desk.cancel())
             },
             Movement::Bounce { payout, receipt } => self.bounce(context, *payout, receipt),
             Movement::PayUnclaimed { group_buy, beneficiary, payout } => {
-                self.pay(context, None, AccountId::Unclaimed(*group_buy, *beneficiary), payout)
+                let unclaimed = AccountId::Unclaimed(*group_buy, *beneficiary);
+                self.pay(context, Source::chain(unclaimed), payout)
             }
             Movement::Transfer { from, to } => {
                 self.policy.channel(*to)?;
-                let custody = AccountId::Custody(*to);
-                self.pay(context, None, custody, from)
+                if from.channel == *to {
+                    return Err(Refusal::NoOrders {});
+                }
+                self.pay(context, Source::chain(AccountId::Custody(*to)), from)
             }
             Movement::ChannelFee { fee, .. } => {
-                self.pay(context, None, AccountId::ChannelFee(fee.channel), fee)
+                self.pay(context, Source::chain(AccountId::ChannelFee(fee.channel)), fee)
             }
             Movement::BearChannelFee { group_buy, channel, amount } => {
                 self.require_amount(*amount)?;
@@ -533,7 +575,7 @@ impl Fund {
                 self.receive(context, AccountId::ChannelFee(receipt.channel), receipt)
             }
             Movement::Difference { missing, .. } => {
-                self.pay(context, None, AccountId::Difference(missing.channel), missing)
+                self.pay(context, Source::chain(AccountId::Difference(missing.channel)), missing)
             }
             Movement::ChargeDifference { channel, member, amount, .. } => {
                 self.member(*member)?;
@@ -552,7 +594,7 @@ impl Fund {
                 self.receive(context, AccountId::Reserve(*purpose), receipt)
             }
             Movement::SpendReserve { purpose, payout, .. } => {
-                self.pay(context, None, AccountId::Reserve(*purpose), payout)
+                self.pay(context, Source::chain(AccountId::Reserve(*purpose)), payout)
             }
         }
     }
@@ -561,17 +603,24 @@ impl Fund {
     fn pay(
         &mut self,
         context: &mut Context<'_>,
-        group_buy: Option<GroupBuyId>,
-        account: AccountId,
+        source: Source,
         payout: &Payout,
     ) -> Result<(), Refusal> {
+        let Source { group_buy, account, gives_back } = source;
         let Payout { channel, number, amount } = *payout;
         self.policy.channel(channel)?;
         self.require_amount(amount)?;
         let content = Domain::Payment.digest(&[&encode(&(group_buy, account, *payout))]);
         let after_closing = self.after_closing(group_buy, account)?;
-        let record =
-            PermanentRecord::Paid { content, channel, group_buy, account, after_closing, amount };
+        let record = PermanentRecord::Paid {
+            content,
+            channel,
+            group_buy,
+            account,
+            after_closing,
+            gives_back,
+            amount,
+        };
         self.use_number(context, number, record)?;
         let custody = AccountId::Custody(channel);
         match group_buy {
@@ -600,18 +649,30 @@ impl Fund {
         receipt: &Receipt,
     ) -> Result<(), Refusal> {
         let unknown = || Refusal::PayoutUnknown { number: payout.to_string() };
-        let Some(PermanentRecord::Paid { group_buy, account, after_closing, amount, .. }) =
-            context.permanent(&PermanentId::Payment(payout))
+        let Some(PermanentRecord::Paid {
+            group_buy, account, after_closing, gives_back, amount, ..
+        }) = context.permanent(&PermanentId::Payment(payout))
         else {
             return Err(unknown());
         };
         if receipt.amount != amount {
             return Err(Refusal::TotalDiffers { expected: amount, given: receipt.amount });
         }
+        // Once: or the same payout could be paid again and again, from money that never came back.
+        let bounced = PermanentId::Bounced(payout);
+        if context.permanent(&bounced).is_some() {
+            return Err(Refusal::PaymentNumberUsed { number: payout.to_string() });
+        }
         self.take_number(context, receipt)?;
+        context.permanent.insert(bounced, PermanentRecord::Bounced(receipt.number));
         let custody = AccountId::Custody(receipt.channel);
         match group_buy.filter(|id| self.group_buys.contains(id)) {
-            Some(id) => self.at_desk(context, id, |desk| desk.book(custody, account, amount)),
+            Some(id) => self.at_desk(context, id, |desk| {
+                if let (AccountId::Refund(tag), Some(payment)) = (account, gives_back) {
+                    desk.put_back_to_payment(payment, &tag, amount);
+                }
+                desk.book(custody, account, amount)
+            }),
             None => self.books().book(context, custody, after_closing, amount),
         }
     }
@@ -632,6 +693,22 @@ impl Fund {
             _ => Beneficiary::Supplier(open.filing.supplier),
         };
         Ok(AccountId::Unclaimed(id, beneficiary))
+    }
+}
+
+/// Where a payout comes from.
+struct Source {
+    /// The group buy whose account it is.
+    group_buy: Option<GroupBuyId>,
+    account: AccountId,
+    /// The payment that it gives back, if it is a refund.
+    gives_back: Option<PaymentNo>,
+}
+
+impl Source {
+    /// An account of the chain.
+    fn chain(account: AccountId) -> Self {
+        Self { group_buy: None, account, gives_back: None }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     types::{Fen, HouseholdTag, OrderNo, Quantity},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One good on an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -63,7 +64,7 @@ impl Desk<'_, '_> {
         self.require_phase(Phase::Open)?;
         self.require_filing(filing)?;
         let cut_off = self.group_buy.filing.cut_off;
-        if self.context.now > cut_off {
+        if self.context.now >= cut_off {
             return Err(Refusal::CutOffPassed { cut_off });
         }
         let mut repeated = None;
@@ -74,6 +75,7 @@ impl Desk<'_, '_> {
             } else {
                 repeated = Some(request.order);
             }
+            self.context.require_work_left()?;
         }
         match (changed, repeated) {
             (true, _) => Ok(()),
@@ -170,6 +172,8 @@ impl Desk<'_, '_> {
                 tally.ordered = tally.ordered.saturating_sub(u64::from(line.quantity.get()));
             }
         }
+        let mut taken = self.taken_elsewhere(request);
+        let mut total = Fen::ZERO;
         for (position, line) in (0u16..).zip(&request.lines) {
             let order = || request.order.to_string();
             let quantity = u64::from(line.quantity.get());
@@ -179,6 +183,12 @@ impl Desk<'_, '_> {
             if quantity == 0 {
                 return Err(Refusal::ZeroQuantity { order: order(), position });
             }
+            // A line that rounds to nothing would be covered without a payment.
+            let cost = offer.total(line.quantity);
+            if cost == Fen::ZERO {
+                return Err(Refusal::ZeroAmount {});
+            }
+            total = total.checked_add(cost).ok_or(Refusal::AmountTooLarge {})?;
             if let Some(stock) = offer.stock {
                 if !self.group_buy.offers.contains(&line.offer) {
                     self.group_buy.offers.insert(line.offer, super::OfferTally::default());
@@ -189,30 +199,42 @@ impl Desk<'_, '_> {
                     return Err(Refusal::OverStock { order: order(), position });
                 }
             }
-            if let Some(cap) = offer.cap
-                && self.taken_of(request, line.offer) > cap
-            {
-                return Err(Refusal::OverCap { order: order(), position });
+            if let Some(cap) = offer.cap {
+                let taken = taken.entry(line.offer).or_default();
+                *taken = taken.saturating_add(quantity);
+                if *taken > cap {
+                    return Err(Refusal::OverCap { order: order(), position });
+                }
             }
         }
         self.group_buy.header.line_count = line_count;
         Ok(())
     }
 
-    /// What the household takes of an offer, with this order as requested.
-    fn taken_of(&self, request: &OrderRequest, offer: OfferIndex) -> u64 {
-        let requested = request.lines.iter().filter(|line| line.offer == offer);
-        let requested: u64 = requested.map(|line| u64::from(line.quantity.get())).sum();
+    /// What the household's other orders take of each offer, if this order asks for one with a cap.
+    fn taken_elsewhere(&mut self, request: &OrderRequest) -> BTreeMap<OfferIndex, u64> {
+        let offers = &self.group_buy.filing.offers;
+        let capped = |line: &LineRequest| {
+            offers.get(usize::from(line.offer)).is_some_and(|offer| offer.cap.is_some())
+        };
+        let mut taken = BTreeMap::new();
+        if !request.lines.iter().any(capped) {
+            return taken;
+        }
         let household = self.group_buy.households.get(&request.household);
         let own = self.group_buy.orders.slot_of(&request.order);
-        let others = household.map_or(&[][..], |household| &household.orders);
-        others
-            .iter()
-            .filter(|slot| Some(**slot) != own)
-            .filter_map(|slot| self.group_buy.orders.slot(*slot))
-            .flat_map(|order| &order.lines)
-            .filter(|line| line.offer == offer)
-            .fold(requested, |sum, line| sum + u64::from(line.quantity.get()))
+        let slots = household.map_or(&[][..], |household| &household.orders);
+        let mut work = slots.len();
+        let others = slots.iter().filter(|slot| Some(**slot) != own);
+        for order in others.filter_map(|slot| self.group_buy.orders.slot(*slot)) {
+            work += order.lines.len();
+            for line in &order.lines {
+                let sum = taken.entry(line.offer).or_insert(0u64);
+                *sum = sum.saturating_add(u64::from(line.quantity.get()));
+            }
+        }
+        self.context.charge(work);
+        taken
     }
 
     /// Gives back what a smaller order no longer needs of the money that was paid for it (G24).
@@ -226,20 +248,28 @@ impl Desk<'_, '_> {
         };
         let before = sum(&mut replaced.lines.iter().map(|l| total(l.offer, l.quantity)))?;
         let after = sum(&mut request.lines.iter().map(|l| total(l.offer, l.quantity)))?;
-        let needed = self.ordered_total(&request.household)?;
         let escrow = AccountId::Escrow(request.household);
-        let excess = self.group_buy.balance(&escrow).saturating_sub(needed);
+        let held = self.group_buy.balance(&escrow);
+        if after >= before || held == Fen::ZERO {
+            return Ok(());
+        }
+        let excess = held.saturating_sub(self.ordered_total(&request.household));
         let refund = excess.min(before.saturating_sub(after));
         self.book(escrow, AccountId::Refund(request.household), refund)
     }
 
-    /// What all orders of a household cost.
-    fn ordered_total(&self, household: &HouseholdTag) -> Result<Fen, Refusal> {
+    /// What all orders of a household cost; the largest amount if that is more than money can say.
+    fn ordered_total(&mut self, household: &HouseholdTag) -> Fen {
         let record = self.group_buy.households.get(household);
         let slots = record.map_or(&[][..], |record| &record.orders);
-        let orders = slots.iter().filter_map(|slot| self.group_buy.orders.slot(*slot));
-        Fen::sum(orders.filter_map(|order| self.order_total(order)))
-            .ok_or(Refusal::AmountTooLarge {})
+        let mut sum = Fen::ZERO;
+        let mut work = slots.len();
+        for order in slots.iter().filter_map(|slot| self.group_buy.orders.slot(*slot)) {
+            work += order.lines.len();
+            sum = sum.saturating_add(self.order_total(order).unwrap_or(Fen::new(u64::MAX)));
+        }
+        self.context.charge(work);
+        sum
     }
 
     /// What an order costs; `None` if that is more than money can say.

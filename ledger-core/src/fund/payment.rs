@@ -156,7 +156,12 @@ impl Desk<'_, '_> {
         self.recorded.remove(&confirmation.number);
         self.context.permanent.insert(
             PermanentId::Payment(record.number),
-            PermanentRecord::Received { content: confirmation.record, channel, amount: recorded },
+            PermanentRecord::Received {
+                content: confirmation.record,
+                channel,
+                amount: recorded,
+                at: record.paid_at,
+            },
         );
         Ok(true)
     }
@@ -211,11 +216,11 @@ impl Fund {
         context: &mut Context<'_>,
         receipt: &Receipt,
     ) -> Result<(), Refusal> {
-        let Receipt { channel, number, amount, .. } = *receipt;
+        let Receipt { channel, number, amount, received_at: at } = *receipt;
         self.policy.channel(channel)?;
         self.require_amount(amount)?;
         let content = Domain::Payment.digest(&[&encode(receipt)]);
-        let record = PermanentRecord::Received { content, channel, amount };
+        let record = PermanentRecord::Received { content, channel, amount, at };
         self.use_number(context, number, record)
     }
 

@@ -7,7 +7,7 @@ use super::{account::AccountId, member::ChannelId};
 use crate::{
     codec::{Decode, Encode},
     crypto::{Digest, TransactionId},
-    types::{Fen, GroupBuyId, LogIndex, PaymentNo},
+    types::{Fen, GroupBuyId, LogIndex, PaymentNo, TimestampMs},
 };
 
 /// What is used once.
@@ -17,6 +17,8 @@ pub enum PermanentId {
     GroupBuy(GroupBuyId),
     /// A number that a channel gave to money that came or went.
     Payment(PaymentNo),
+    /// A payout that came back.
+    Bounced(PaymentNo),
 }
 
 /// What is known about an identifier for ever.
@@ -32,6 +34,8 @@ pub enum PermanentRecord {
         channel: ChannelId,
         /// How much.
         amount: Fen,
+        /// When, by the channel.
+        at: TimestampMs,
     },
     /// Money that was paid out.
     Paid {
@@ -45,9 +49,13 @@ pub enum PermanentRecord {
         account: AccountId,
         /// The account that it belongs to if it comes back after the group buy has closed.
         after_closing: AccountId,
+        /// The payment that it gave back, if it was a refund.
+        gives_back: Option<PaymentNo>,
         /// How much.
         amount: Fen,
     },
+    /// A payout came back, under this number.
+    Bounced(PaymentNo),
 }
 
 /// What execution may ask of the history on disk, as it was after the parent block.

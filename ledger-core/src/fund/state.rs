@@ -90,10 +90,7 @@ impl Fund {
         work: impl FnOnce(&mut Desk<'_, '_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let Some(shared) = self.group_buys.get_mut(&id) else {
-            return Err(match context.permanent(&PermanentId::GroupBuy(id)) {
-                Some(_) => Refusal::GroupBuyClosed {},
-                None => Refusal::GroupBuyUnknown {},
-            });
+            return Err(no_group_buy(context, id));
         };
         let group_buy = Arc::make_mut(shared);
         let before = deadline_of(group_buy, &self.policy);
@@ -138,5 +135,13 @@ impl Fund {
             totals.replace(side, Fen::ZERO, account.balance(side)).ok()?;
         }
         Some(totals)
+    }
+}
+
+/// Why a group buy is not open.
+pub(super) fn no_group_buy(context: &Context<'_>, id: GroupBuyId) -> Refusal {
+    match context.permanent(&PermanentId::GroupBuy(id)) {
+        Some(_) => Refusal::GroupBuyClosed {},
+        None => Refusal::GroupBuyUnknown {},
     }
 }

@@ -1,0 +1,14 @@
+//! `tuand`: everything of a node that touches the world.
+//!
+//! The [`replica`] decides; here are its disk ([`store`], [`guard`]), its network, its clock and its
+//! HTTP API, and the [`runtime`] in which they meet.
+
+pub mod api;
+mod disk;
+pub mod exit;
+pub mod guard;
+pub mod home;
+pub mod network;
+pub mod offline;
+pub mod runtime;
+pub mod store;

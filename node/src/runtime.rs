@@ -1,0 +1,381 @@
+//! The shell around the replica: the only place where clocks, disks and sockets meet it.
+//!
+//! One loop owns the replica. Signatures are verified on other threads, the disk has its own, and
+//! both answer with events; the network and the API talk to the loop through bounded channels.
+
+use crate::{
+    api::{self, Command, Snapshot},
+    disk::{self, Disk},
+    exit::Failure,
+    guard::VoteGuard,
+    home::Home,
+    network::{
+        Channel, Multiaddr, NetworkCommand, NetworkConfig, NetworkEvent, NetworkHandle, PeerEntry,
+        PeerKey, Topic, spawn,
+    },
+    store::RocksStore,
+};
+use anyhow::{Context as _, anyhow};
+use genesis::Genesis;
+use ledger_core::{
+    api::{PeerStatus, Status},
+    codec::decode,
+    consensus::{GuardRecord, Step},
+    crypto::{BatchItem, KeyPurpose, verify_batch},
+    types::{Height, TimestampMs},
+};
+use replica::{Action, Config, Event, NodeId, Outcome, Replica, RequestId, Road, Start};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Most commands of the API that wait for the loop.
+const COMMANDS_MAX: usize = 1_024;
+/// Most events taken from the network before the loop looks at everything else.
+const EVENTS_IN_A_ROW_MAX: usize = 64;
+/// Signatures that one thread verifies at a time, so that two cores share a batch.
+const SIGNATURES_PER_THREAD: usize = 256;
+
+/// The wall clock in milliseconds.
+#[must_use]
+pub fn now() -> TimestampMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    TimestampMs::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A node of a chain, opened and not yet running.
+struct Opened {
+    replica: Replica,
+    actions: Vec<Action>,
+    guard: Option<VoteGuard>,
+    me: NodeId,
+    name: String,
+}
+
+fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
+    let transport = home.key(KeyPurpose::Transport)?;
+    let validator = home.key(KeyPurpose::Validator)?;
+    let me = genesis.nodes.iter().position(|node| node.transport == transport.public_key());
+    let me = me.ok_or_else(|| {
+        Failure::setup(anyhow!("genesis does not know the transport key of this node"))
+            .help("use the genesis file that was made with this node's node-card.toml")
+    })?;
+    let votes = genesis.validators.index_of_key(&validator.public_key()).is_some();
+    let store = RocksStore::open(&home.store(), genesis.chain.as_bytes()).map_err(|error| {
+        Failure::setup(error).help("every node has a folder of its own, for one chain: see --home")
+    })?;
+    let store: Arc<dyn crate::store::Store> = Arc::new(store);
+    let (chain, state) = replica::chain_store::ChainStore::open(store, genesis)?;
+    let fresh = state.tip().height == Height::ZERO;
+    let (guard, record) = match (votes, home.guard().exists()) {
+        (false, _) => (None, None),
+        (true, true) => {
+            let (guard, record) = VoteGuard::open(&home.guard())?;
+            (Some(guard), record)
+        }
+        (true, false) if fresh => (Some(VoteGuard::create(&home.guard())?), None),
+        (true, false) => {
+            // What this node has signed is forgotten; its peers remember, and recovery asks them.
+            tracing::warn!("the vote guard is missing; asking the other validators what was signed");
+            (Some(VoteGuard::create(&home.guard())?), None)
+        }
+    };
+    let record = record.map(|bytes| decode::<GuardRecord>(&bytes)).transpose();
+    let record = record.context("the vote guard holds something else than a vote")?;
+    let mut entropy = [0; 32];
+    getrandom::fill(&mut entropy).map_err(|error| anyhow!("no randomness: {error}"))?;
+    let config =
+        Config { genesis: genesis.clone(), me, key: votes.then_some(validator), entropy };
+    let (replica, actions) =
+        Replica::new(config, Start { chain, state, guard: record }, now())
+            .context("the vote guard cannot be believed")?;
+    let name = genesis.nodes[me].name.clone();
+    Ok(Opened { replica, actions, guard, me, name })
+}
+
+/// Runs a node until `shutdown`, or until something fails.
+///
+/// # Errors
+/// [`Failure`] with what to do.
+pub async fn run(
+    home: &Home,
+    genesis: Genesis,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let settings = home.settings()?;
+    let opened = open(home, &genesis)?;
+    let transport = home.key(KeyPurpose::Transport)?;
+
+    let mut keys: Vec<PeerKey> = Vec::new();
+    let mut peers = Vec::new();
+    for (node, entry) in genesis.nodes.iter().enumerate() {
+        keys.push(*entry.transport.as_bytes());
+        if node != opened.me {
+            peers.push(PeerEntry {
+                public_key: *entry.transport.as_bytes(),
+                addresses: parse_addresses(&entry.addresses)?,
+            });
+        }
+    }
+    let network = NetworkConfig {
+        secret_key: *transport.seed(),
+        listen: parse_addresses(&settings.listen)?,
+        protocol_id: hex::encode(&genesis.chain.as_bytes()[..8]),
+        peers,
+    };
+    let api_listener = tokio::net::TcpListener::bind(settings.api).await.map_err(|error| {
+        Failure::setup(anyhow!("cannot listen on {}: {error}", settings.api))
+            .help("another program uses the port; change `api` in node.toml")
+    })?;
+    let (network, mut network_events) =
+        spawn(network, shutdown.child_token()).await.map_err(|error| {
+            Failure::setup(error)
+                .help("another program uses the port; change `listen` in node.toml")
+        })?;
+
+    let (done, mut disk_done) = mpsc::channel(disk::JOBS_MAX);
+    let store = opened.replica.chain_store().store().clone();
+    let disk = Disk::start(store, opened.guard, done)?;
+    let (commands, mut api_commands) = mpsc::channel(COMMANDS_MAX);
+    let (checked, mut signatures) = mpsc::channel(1);
+    let snapshot = Snapshot::of(&opened.replica);
+    let (publish, snapshots) = watch::channel(Arc::new(snapshot));
+    let api = api::serve(
+        api_listener,
+        api::Shared { genesis: Arc::new(genesis.clone()), commands, snapshots },
+        shutdown.clone(),
+    );
+    let api = tokio::spawn(api);
+    tracing::info!(node = opened.name, chain = %genesis.chain, api = %settings.api, "running");
+
+    let mut shell = Shell {
+        replica: opened.replica,
+        name: opened.name,
+        genesis,
+        keys,
+        network,
+        disk,
+        checked,
+        publish,
+        replies: BTreeMap::new(),
+        next_request: 0,
+    };
+    shell.carry_out(opened.actions);
+
+    let result = loop {
+        let wake = shell.replica.wake_at().get().saturating_sub(now().get());
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break Ok(()),
+            done = disk_done.recv() => match done {
+                Some(Ok(job)) => shell.handle(Event::Persisted(job)),
+                Some(Err(error)) => break Err(Failure::setup(anyhow!(error))
+                    .help("make room or repair the disk, then start the node again")),
+                None => break Err(Failure::setup(anyhow!("the disk thread has ended"))),
+            },
+            Some(valid) = signatures.recv() => shell.handle(Event::SignaturesChecked(valid)),
+            event = network_events.recv() => {
+                let Some(event) = event else {
+                    break Err(Failure::setup(anyhow!("the network has stopped")));
+                };
+                shell.network_event(event);
+                for _ in 0..EVENTS_IN_A_ROW_MAX {
+                    let Some(event) = network_events.try_recv() else { break };
+                    shell.network_event(event);
+                }
+            }
+            Some(command) = api_commands.recv() => shell.command(command),
+            () = tokio::time::sleep(Duration::from_millis(wake)) => shell.handle(Event::Tick),
+        }
+    };
+    tracing::info!("stopping");
+    shutdown.cancel();
+    let Shell { disk, network, replica, .. } = shell;
+    drop(disk_done);
+    let _ = tokio::task::spawn_blocking(move || disk.finish()).await;
+    let _ = network.task.await;
+    let _ = api.await;
+    drop(replica);
+    result
+}
+
+fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, Failure> {
+    let parse = |text: &String| {
+        text.parse::<Multiaddr>().map_err(|error| {
+            Failure::setup(anyhow!("{text} is no multiaddress: {error}"))
+                .help("write it like /ip4/192.0.2.7/tcp/7001 or /dns4/node.example/tcp/7001")
+        })
+    };
+    texts.iter().map(parse).collect()
+}
+
+struct Shell {
+    replica: Replica,
+    name: String,
+    genesis: Genesis,
+    keys: Vec<PeerKey>,
+    network: NetworkHandle,
+    disk: Disk,
+    checked: mpsc::Sender<Vec<bool>>,
+    publish: watch::Sender<Arc<Snapshot>>,
+    replies: BTreeMap<RequestId, mpsc::Sender<Outcome>>,
+    next_request: RequestId,
+}
+
+impl Shell {
+    fn handle(&mut self, event: Event) {
+        let actions = self.replica.handle(event, now());
+        self.carry_out(actions);
+    }
+
+    fn network_event(&mut self, event: NetworkEvent) {
+        let node = |key: &PeerKey| self.keys.iter().position(|known| known == key);
+        match event {
+            NetworkEvent::Listening(address) => tracing::info!(%address, "listening"),
+            NetworkEvent::Connected(key) => {
+                if let Some(node) = node(&key) {
+                    self.handle(Event::Connected(node));
+                }
+            }
+            NetworkEvent::Disconnected(key) => {
+                if let Some(node) = node(&key) {
+                    self.handle(Event::Disconnected(node));
+                }
+            }
+            NetworkEvent::Received { from, payload, .. } => {
+                if let Some(from) = node(&from) {
+                    self.handle(Event::Received { from, bytes: payload });
+                }
+            }
+            NetworkEvent::GossipReceived { id, payload, .. } => {
+                let height = decode::<Height>(&payload);
+                let verdict = NetworkCommand::GossipVerdict { id, accept: height.is_ok() };
+                let _ = self.network.commands.try_send(verdict);
+                if let Ok(height) = height {
+                    self.handle(Event::Announced(height));
+                }
+            }
+            // The regular exchange of the replica brings what was lost.
+            NetworkEvent::SendFailed { .. } => {}
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Submit { bytes, reply } => {
+                let request = self.next_request;
+                self.next_request += 1;
+                self.replies.insert(request, reply);
+                self.handle(Event::Submit { request, bytes });
+            }
+            Command::Status(reply) => {
+                let _ = reply.send(self.status());
+            }
+            Command::IsPending(id, reply) => {
+                let _ = reply.send(self.replica.mempool().contains_id(&id));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Send { to, road, bytes } => {
+                    let channel = match road {
+                        Road::Consensus => Channel::Consensus,
+                        Road::Bodies => Channel::Bodies,
+                        Road::Sync => Channel::Sync,
+                        Road::Transactions => Channel::Transactions,
+                    };
+                    let to = self.keys[to];
+                    let payload = crate::network::Bytes::from_owner(bytes);
+                    // A full queue loses the message; the regular exchange brings it again.
+                    let send = NetworkCommand::Send { to, channel, payload };
+                    let _ = self.network.commands.try_send(send);
+                }
+                Action::CheckSignatures(items) => self.check_signatures(items),
+                Action::Persist { job, writes } => self.disk.write(job, writes),
+                Action::Answer { request, outcome } => self.answer(request, outcome),
+                Action::Applied { height, hash, entries } => {
+                    tracing::info!(%height, hash = hash.short(), entries, "decided");
+                    let _ = self.publish.send(Arc::new(Snapshot::of(&self.replica)));
+                    if self.replica.consensus().me().is_some() {
+                        let payload = ledger_core::codec::encode(&height);
+                        let gossip = NetworkCommand::Gossip { topic: Topic::Blocks, payload };
+                        let _ = self.network.commands.try_send(gossip);
+                    }
+                }
+                Action::Alarm(text) => tracing::warn!("{text}"),
+            }
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, outcome: Outcome) {
+        let is_final = !matches!(outcome, Outcome::Pending(_));
+        if let Some(reply) = self.replies.get(&request) {
+            // Whoever asked may have gone.
+            let _ = reply.try_send(outcome);
+        }
+        if is_final {
+            self.replies.remove(&request);
+        }
+    }
+
+    fn check_signatures(&self, items: Vec<BatchItem>) {
+        let checked = self.checked.clone();
+        rayon::spawn(move || {
+            use rayon::prelude::*;
+            let mut entropy = [0; 32];
+            if getrandom::fill(&mut entropy).is_err() {
+                // Without fresh coefficients nothing may pass in a batch.
+                let one = |item: &BatchItem| item.key.verify_zip215(&item.message, &item.signature);
+                let _ = checked.blocking_send(items.iter().map(one).collect());
+                return;
+            }
+            let valid = items
+                .par_chunks(SIGNATURES_PER_THREAD)
+                .flat_map_iter(|chunk| verify_batch(chunk, &entropy))
+                .collect();
+            let _ = checked.blocking_send(valid);
+        });
+    }
+
+    fn status(&self) -> Status {
+        let replica = &self.replica;
+        let tip = replica.state().tip();
+        let peers = replica.nodes().iter().enumerate().filter(|(_, node)| node.name != self.name);
+        Status {
+            chain: self.genesis.chain,
+            name: self.genesis.name.to_string(),
+            node: self.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            height: tip.height,
+            round: replica.consensus().round(),
+            step: match replica.consensus().step() {
+                Step::Waiting => "waiting",
+                Step::Propose => "propose",
+                Step::Prevote => "prevote",
+                Step::Precommit => "precommit",
+                Step::Decided => "decided",
+            }
+            .to_owned(),
+            tip: tip.hash,
+            time: tip.time,
+            state_root: tip.state_root,
+            log_size: replica.state().log().size(),
+            waiting_for: replica.waiting_for(),
+            peers: peers
+                .map(|(id, node)| {
+                    let (connected, height) = replica.peer(id);
+                    PeerStatus { member: node.name.clone(), connected, height }
+                })
+                .collect(),
+            clock_offset_ms: replica.clock_offset_ms(),
+            mempool: replica.mempool().len() as u64,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Building blocks and judging them, at the height being decided.
+
+use ledger_core::{
+    block::{Block, BlockOutline, Entry},
+    codec::List,
+    consensus::{Evidence, ValidationRequest, Validity},
+    crypto::{BlockHash, EntryHash},
+    fund::Reads,
+    ledger::{Executed, OnRefusal, Proposed, State, execute},
+    transaction::{ReceivedTransaction, VerifiedTransaction},
+    types::{Round, TimestampMs},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most outlines kept for one height: one for each round that is worth looking at.
+const OUTLINES_MAX: usize = 64;
+
+/// A block whose body is known and was executed.
+#[derive(Debug, Clone)]
+pub(crate) enum Candidate {
+    /// Valid, with everything that deciding it needs.
+    Valid(Box<Executed>),
+    /// Never to be decided.
+    Invalid,
+}
+
+/// All that is known of blocks at the height being decided.
+#[derive(Debug, Default)]
+pub(crate) struct Proposals {
+    outlines: BTreeMap<BlockHash, BlockOutline>,
+    candidates: BTreeMap<BlockHash, Candidate>,
+    /// Transactions that were fetched for an outline and are not in the mempool.
+    fetched: BTreeMap<EntryHash, VerifiedTransaction>,
+    /// Transactions that were fetched and whose signature is wrong: whoever lists one lies.
+    forged: BTreeSet<EntryHash>,
+    /// Judgements that consensus waits for.
+    pub(crate) wanted: Vec<ValidationRequest>,
+    /// Bodies that are durable.
+    pub(crate) durable: BTreeSet<BlockHash>,
+    /// How many blocks this node has built at this height.
+    pub(crate) built: u32,
+}
+
+/// What keeps a block from being judged.
+#[derive(Debug)]
+pub(crate) enum Lacks {
+    /// Its outline.
+    Outline,
+    /// Bodies of transactions.
+    Transactions(Vec<EntryHash>),
+}
+
+impl Proposals {
+    pub(crate) fn outline(&self, block: &BlockHash) -> Option<&BlockOutline> {
+        self.outlines.get(block)
+    }
+
+    pub(crate) fn executed(&self, block: &BlockHash) -> Option<&Executed> {
+        match self.candidates.get(block) {
+            Some(Candidate::Valid(executed)) => Some(executed),
+            Some(Candidate::Invalid) | None => None,
+        }
+    }
+
+    pub(crate) fn take(&mut self, block: &BlockHash) -> Option<Executed> {
+        match self.candidates.remove(block) {
+            Some(Candidate::Valid(executed)) => Some(*executed),
+            Some(Candidate::Invalid) | None => None,
+        }
+    }
+
+    /// Keeps an outline that consensus asked for or may ask for.
+    pub(crate) fn add_outline(&mut self, outline: BlockOutline) -> bool {
+        let hash = outline.header.hash();
+        let room = self.outlines.len() < OUTLINES_MAX
+            || self.wanted.iter().any(|request| request.block == hash);
+        if room {
+            self.outlines.insert(hash, outline);
+        }
+        room
+    }
+
+    /// Keeps a transaction that some outline lists.
+    pub(crate) fn add_fetched(&mut self, transaction: &VerifiedTransaction) {
+        if self.lists(&transaction.entry()) {
+            self.fetched.insert(transaction.entry(), transaction.clone());
+        }
+    }
+
+    pub(crate) fn add_forged(&mut self, transaction: &ReceivedTransaction) {
+        if self.lists(&transaction.entry()) {
+            self.forged.insert(transaction.entry());
+        }
+    }
+
+    pub(crate) fn fetched(&self, entry: &EntryHash) -> Option<&VerifiedTransaction> {
+        self.fetched.get(entry)
+    }
+
+    fn lists(&self, entry: &EntryHash) -> bool {
+        self.outlines.values().any(|outline| outline.transactions.contains(entry))
+    }
+
+    /// Builds a block and keeps it as a candidate.
+    pub(crate) fn build(
+        &mut self,
+        state: &State,
+        reads: &dyn Reads,
+        proposed: Proposed,
+        evidence: &[Evidence],
+        transactions: &[VerifiedTransaction],
+    ) -> Option<Executed> {
+        let evidence: Vec<_> =
+            evidence.iter().filter(|e| state.accepts_evidence(e)).cloned().collect();
+        let executed =
+            execute(state, reads, proposed, &evidence, transactions, OnRefusal::LeaveOut).ok()?;
+        let included: BTreeSet<_> =
+            executed.entries.iter().filter_map(|entry| entry.transaction).collect();
+        let listed = transactions
+            .iter()
+            .filter(|transaction| included.contains(&transaction.id()))
+            .map(|transaction| transaction.entry())
+            .collect();
+        let outline = BlockOutline {
+            header: executed.header.clone(),
+            evidence: List::new(evidence).ok()?,
+            transactions: List::new(listed).ok()?,
+        };
+        self.outlines.insert(executed.hash, outline);
+        self.candidates.insert(executed.hash, Candidate::Valid(Box::new(executed.clone())));
+        Some(executed)
+    }
+
+    /// Whether the block's body is valid, once everything for that is there.
+    pub(crate) fn body_is_valid(
+        &mut self,
+        state: &State,
+        reads: &dyn Reads,
+        block: &BlockHash,
+        waiting: impl Fn(&EntryHash) -> Option<VerifiedTransaction>,
+    ) -> Result<bool, Lacks> {
+        match self.candidates.get(block) {
+            Some(Candidate::Valid(_)) => return Ok(true),
+            Some(Candidate::Invalid) => return Ok(false),
+            None => {}
+        }
+        let outline = self.outlines.get(block).ok_or(Lacks::Outline)?;
+        let mut transactions = Vec::with_capacity(outline.transactions.len());
+        let mut missing = Vec::new();
+        let mut forged = false;
+        for entry in &outline.transactions {
+            forged |= self.forged.contains(entry);
+            match self.fetched.get(entry).cloned().or_else(|| waiting(entry)) {
+                Some(transaction) => transactions.push(transaction),
+                None => missing.push(*entry),
+            }
+        }
+        if !missing.is_empty() && !forged {
+            return Err(Lacks::Transactions(missing));
+        }
+        let header = &outline.header;
+        let proposed =
+            Proposed { time: header.time, proposer: header.proposer, round: header.round };
+        let executed = if forged {
+            None
+        } else {
+            execute(state, reads, proposed, &outline.evidence, &transactions, OnRefusal::Fail)
+                .ok()
+                .filter(|executed| executed.check_header(header).is_ok())
+        };
+        let valid = executed.is_some();
+        let candidate =
+            executed.map_or(Candidate::Invalid, |executed| Candidate::Valid(Box::new(executed)));
+        self.candidates.insert(*block, candidate);
+        Ok(valid)
+    }
+
+    /// Puts bodies that were durable before a restart back, so that they can be proposed and decided.
+    pub(crate) fn restore(&mut self, state: &State, block: &Block, entropy: &[u8; 32]) {
+        if block.header.height != state.tip().height.next() {
+            return;
+        }
+        let mut evidence = Vec::new();
+        let mut transactions = Vec::new();
+        for bytes in &block.entries {
+            match bytes.decode() {
+                Ok(Entry::Transaction(signed)) => {
+                    let bytes = ledger_core::codec::encode(&signed);
+                    let Ok(received) = ReceivedTransaction::decode(bytes) else { return };
+                    transactions.push(received);
+                }
+                Ok(Entry::Evidence(found)) => evidence.push(found),
+                Ok(Entry::System(_)) => {}
+                Err(_) => return,
+            }
+        }
+        let items: Option<Vec<_>> = transactions
+            .iter()
+            .map(|t| {
+                let member = state.fund().members.get(&t.transaction().author)?;
+                Some(t.batch_item(member.key))
+            })
+            .collect();
+        let Some(items) = items else { return };
+        let valid = ledger_core::crypto::verify_batch(&items, entropy);
+        let listed = transactions.iter().map(ReceivedTransaction::entry).collect();
+        for (transaction, valid) in transactions.into_iter().zip(valid) {
+            if let Some(verified) = transaction.verified_in_batch(valid) {
+                self.fetched.insert(verified.entry(), verified);
+            }
+        }
+        if let (Ok(evidence), Ok(transactions)) = (List::new(evidence), List::new(listed)) {
+            let header = block.header.clone();
+            let hash = header.hash();
+            self.outlines.insert(hash, BlockOutline { header, evidence, transactions });
+            self.durable.insert(hash);
+        }
+    }
+}
+
+/// Judges what only a fresh proposal is judged on: its time, its proposer, and its reason (D3, D9).
+pub(crate) fn judge_fresh(
+    state: &State,
+    outline: &BlockOutline,
+    entries: usize,
+    request: &ValidationRequest,
+    now: TimestampMs,
+) -> Validity {
+    let policy = &state.fund().policy;
+    let header = &outline.header;
+    let parent = state.tip().time;
+    let proposer = state.validators().proposer(header.height, request.round);
+    if header.round != request.round || header.proposer != proposer {
+        return Validity::Unfit;
+    }
+    let earliest_possible = TimestampMs::new(parent.get().saturating_add(1));
+    let ahead = header.time > now.after(policy.block_time_ahead_max);
+    if ahead && header.time != earliest_possible {
+        return Validity::Unfit;
+    }
+    // The bound widens with the round, so that clocks that drifted apart still agree in the end.
+    let widening = u64::from(request.round.get()).saturating_add(1);
+    let behind_max = policy.block_time_behind_max.get().saturating_mul(widening);
+    let behind = header.time.get().saturating_add(behind_max) < now.get();
+    if behind {
+        return Validity::Unfit;
+    }
+    let has_reason = entries > 0 || header.time >= parent.after(policy.heartbeat);
+    if request.round == Round::ZERO && !has_reason {
+        return Validity::Unfit;
+    }
+    Validity::Valid
+}
+
