@@ -1,0 +1,152 @@
+//! Real nodes on loopback: agreement, crashes, restarts, and what they refuse.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use ledger_core::{
+    api::{EntryView, Progress, Status},
+    fund::{Action, FilingDecision},
+    receipt::Receipt,
+    types::TimestampMs,
+};
+use support::{COMMITTEE, Cluster, LEADER, PROPERTY, SUPPLIER, eventually, filing, tuand};
+
+#[test]
+fn a_killed_node_comes_back_and_has_what_the_others_decided() {
+    let mut cluster = Cluster::found();
+    cluster.start_all();
+    let first = cluster.decide(0, LEADER, Action::File(filing("gb-1")));
+    cluster.agree(&[0, 1, 2, 3], first.height.unwrap().get());
+
+    cluster.kill(3);
+    let group_buy = "gb-1".parse().unwrap();
+    let digest = filing_digest(&cluster);
+    let decide = |decision| Action::DecideFiling { group_buy, filing: digest, decision };
+    cluster.decide(0, PROPERTY, decide(FilingDecision::Approve));
+    cluster.decide(1, COMMITTEE, decide(FilingDecision::Approve));
+    let last = cluster.decide(2, SUPPLIER, decide(FilingDecision::Accept));
+    for number in 2..12 {
+        cluster.decide(1, LEADER, Action::File(filing(&format!("gb-{number}"))));
+    }
+    cluster.start(3);
+    cluster.agree(&[0, 1, 2, 3], last.height.unwrap().get() + 10);
+
+    // Any node proves any entry; the one that was away too.
+    let path = format!("/v1/entries/{}", last.log_index.unwrap());
+    let entry: EntryView = cluster.get(3, &path).unwrap();
+    let receipt = Receipt::from_text(&entry.receipt).unwrap();
+    let proven = receipt.verify(&cluster.genesis.chain, &cluster.genesis.validators).unwrap();
+    assert_eq!(proven, entry.entry);
+
+    assert_eq!(cluster.stop(3).code(), Some(0));
+    let check = tuand()
+        .arg("check")
+        .arg("--home")
+        .arg(&cluster.nodes[3].home)
+        .arg("--genesis")
+        .arg(&cluster.genesis_file)
+        .output()
+        .unwrap();
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+fn filing_digest(cluster: &Cluster) -> ledger_core::crypto::Digest {
+    let open: Vec<ledger_core::api::GroupBuySummary> = cluster.get(0, "/v1/group-buys").unwrap();
+    open[0].filing
+}
+
+#[test]
+fn with_two_of_four_down_the_chain_waits_says_for_whom_and_goes_on_when_one_returns() {
+    let mut cluster = Cluster::found();
+    cluster.start_all();
+    cluster.decide(0, LEADER, Action::File(filing("gb-1")));
+    cluster.kill(2);
+    cluster.kill(3);
+    let transaction = cluster.sign(LEADER, Action::File(filing("gb-2")));
+    let pending = cluster.submit(0, transaction.bytes(), 0).unwrap();
+    assert_eq!(pending.progress, Progress::Pending);
+    let waits_for_the_dead = |status: &Status| {
+        let dead = ["supplier-a", "supplier-b"];
+        status.waiting_for.iter().any(|member| dead.contains(&member.as_str()))
+    };
+    eventually("the node to say whom it waits for", || {
+        cluster.status(0).filter(waits_for_the_dead)
+    });
+    cluster.start(3);
+    let path = format!("/v1/transactions/{}", transaction.id());
+    eventually("the decision", || {
+        let submitted: ledger_core::api::Submitted = cluster.get(0, &path)?;
+        (submitted.progress == Progress::Decided).then_some(())
+    });
+    cluster.agree(&[0, 1, 3], 2);
+}
+
+#[test]
+fn what_is_wrong_with_a_transaction_has_its_number() {
+    let mut cluster = Cluster::found();
+    cluster.start_all();
+    let number = |cluster: &Cluster, bytes: &[u8]| {
+        cluster.submit(0, bytes, 30_000).map_err(|problem| problem.refusal)
+    };
+    let good = cluster.sign(LEADER, Action::File(filing("gb-1")));
+    let first = number(&cluster, good.bytes()).unwrap();
+
+    // The same bytes again are answered with the first decision.
+    assert_eq!(number(&cluster, good.bytes()), Ok(first));
+    let mut cut = good.bytes().to_vec();
+    cut.pop();
+    assert_eq!(number(&cluster, &cut), Err(Some(100)));
+    let mut other_chain = good.transaction().clone();
+    other_chain.chain = ledger_core::crypto::ChainId::new([9; 32]);
+    let other_chain = other_chain.sign(&support::member_key(LEADER));
+    assert_eq!(number(&cluster, other_chain.bytes()), Err(Some(102)));
+    let forged = good.transaction().clone();
+    let forged = ledger_core::transaction::Transaction { nonce: 77, ..forged };
+    let forged = forged.sign(&support::member_key(PROPERTY));
+    assert_eq!(number(&cluster, forged.bytes()), Err(Some(104)));
+    let expired = ledger_core::transaction::Transaction {
+        expires: TimestampMs::new(1),
+        ..good.transaction().clone()
+    };
+    let expired = expired.sign(&support::member_key(LEADER));
+    assert_eq!(number(&cluster, expired.bytes()), Err(Some(105)));
+    let again = cluster.sign(LEADER, Action::File(good_filing(&good)));
+    let problem = cluster.submit(1, again.bytes(), 30_000).unwrap_err();
+    assert_eq!((problem.refusal, problem.already_done), (Some(308), true));
+}
+
+fn good_filing(good: &ledger_core::transaction::ReceivedTransaction) -> ledger_core::fund::Filing {
+    match &good.transaction().action {
+        Action::File(filing) => filing.clone(),
+        other => panic!("not a filing: {other:?}"),
+    }
+}
+
+#[test]
+fn set_up_that_cannot_work_is_one_sentence_and_exit_code_4() {
+    let mut cluster = Cluster::found();
+    let other = Cluster::found();
+    let refused = |command: &mut std::process::Command| {
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(4), "{text}");
+        assert!(text.contains("error: ") && text.contains("help: "), "{text}");
+        text
+    };
+    // Another chain's genesis does not know this node.
+    let mut wrong = tuand();
+    wrong.arg("run").arg("--home").arg(&cluster.nodes[0].home);
+    wrong.arg("--genesis").arg(&other.genesis_file);
+    assert!(refused(&mut wrong).contains("genesis does not know"));
+    // A second process on the same folder.
+    cluster.start(0);
+    assert!(refused(&mut cluster.run_command(0)).contains("in use"));
+    // The API port is taken by node 0.
+    let taken = cluster.nodes[0].api.clone();
+    let settings = cluster.nodes[1].home.join("node.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let text = text.replace(&cluster.nodes[1].api, &taken);
+    std::fs::write(&settings, text).unwrap();
+    assert!(refused(&mut cluster.run_command(1)).contains("cannot listen"));
+}

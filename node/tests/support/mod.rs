@@ -1,0 +1,295 @@
+//! A chain of real `tuand` processes on loopback.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use genesis::{
+    ChannelSection, ConsensusSection, Document, FORMAT, Genesis, MemberSection, PolicySection,
+    TransportSection, ValidatorSection, founding_id,
+};
+use ledger_core::{
+    api::{Problem, Status, Submitted},
+    crypto::{KeyPurpose, SecretKey},
+    fund::{Action, Filing, Minimum, Offer, Role, ShortRule, Split},
+    transaction::{ReceivedTransaction, TRANSACTION_VERSION, Transaction},
+    types::{BusinessDate, DurationMs, Fen, MemberId, TimestampMs, Unit, UnitPrice},
+    codec::List,
+};
+use node::home::NodeCard;
+use std::{
+    fs,
+    net::TcpListener,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Nothing here takes nearly as long unless it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CREATED_MS: u64 = 1_767_225_600_000;
+const CHAIN: &str = "orchard-1";
+
+pub const PROPERTY: u16 = 0;
+pub const COMMITTEE: u16 = 1;
+pub const SUPPLIER: u16 = 2;
+pub const LEADER: u16 = 4;
+
+const MEMBERS: [(&str, Role); 5] = [
+    ("property", Role::Property),
+    ("committee", Role::Committee),
+    ("supplier-a", Role::Supplier),
+    ("supplier-b", Role::Supplier),
+    ("leader-li", Role::Leader),
+];
+
+/// Asks until the answer is there.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited too long for {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+pub fn member_key(member: u16) -> SecretKey {
+    SecretKey::from_seed(&[u8::try_from(member).unwrap() + 1; 32])
+}
+
+pub fn tuand() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tuand"));
+    command.env("TUAND_LOG", "warn");
+    command
+}
+
+pub struct Node {
+    pub home: PathBuf,
+    pub api: String,
+    process: Option<Child>,
+}
+
+pub struct Cluster {
+    pub directory: tempfile::TempDir,
+    pub genesis: Genesis,
+    pub genesis_file: PathBuf,
+    pub nodes: Vec<Node>,
+    nonce: u64,
+}
+
+impl Cluster {
+    /// Founds a chain whose first four members run validators.
+    pub fn found() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let founding = founding_id(&CHAIN.parse().unwrap(), TimestampMs::new(CREATED_MS));
+        let mut nodes = Vec::new();
+        let mut members = Vec::new();
+        for (id, (name, role)) in (0u16..).zip(MEMBERS) {
+            let key = member_key(id);
+            let mut section = MemberSection {
+                name: name.parse().unwrap(),
+                role,
+                key: key.public_key(),
+                proof: key.prove(&founding, name, KeyPurpose::Member),
+                related: Vec::new(),
+                validator: None,
+                transport: None,
+            };
+            if role != Role::Leader {
+                let home = directory.path().join(name);
+                let api = format!("127.0.0.1:{}", free_port());
+                let listen = format!("/ip4/127.0.0.1/tcp/{}", free_port());
+                let made = tuand()
+                    .args(["init", "--name", name, "--chain-name", CHAIN, "--api", &api])
+                    .args(["--created-ms", &CREATED_MS.to_string(), "--listen", &listen])
+                    .arg("--home")
+                    .arg(&home)
+                    .status()
+                    .unwrap();
+                assert!(made.success());
+                let card = fs::read_to_string(home.join("node-card.toml")).unwrap();
+                let card: NodeCard = toml::from_str(&card).unwrap();
+                section.validator = Some(ValidatorSection {
+                    key: card.validator_key.parse().unwrap(),
+                    proof: card.validator_proof.parse().unwrap(),
+                    power: 1,
+                });
+                section.transport = Some(TransportSection {
+                    key: card.transport_key.parse().unwrap(),
+                    proof: card.transport_proof.parse().unwrap(),
+                    addresses: vec![card.address],
+                });
+                nodes.push(Node { home, api, process: None });
+            }
+            members.push(section);
+        }
+        let document = Document {
+            format: FORMAT,
+            name: CHAIN.parse().unwrap(),
+            created_ms: CREATED_MS,
+            policy: PolicySection::default(),
+            consensus: ConsensusSection::default(),
+            channels: vec![ChannelSection {
+                name: "wechat".parse().unwrap(),
+                custodian: "property".to_owned(),
+            }],
+            members,
+        };
+        let genesis = Genesis::from_document(document).unwrap();
+        let genesis_file = directory.path().join("genesis.toml");
+        fs::write(&genesis_file, genesis.to_toml()).unwrap();
+        Self { directory, genesis, genesis_file, nodes, nonce: 0 }
+    }
+
+    pub fn run_command(&self, node: usize) -> Command {
+        let mut command = tuand();
+        command.arg("run").arg("--home").arg(&self.nodes[node].home);
+        command.arg("--genesis").arg(&self.genesis_file);
+        command
+    }
+
+    pub fn start(&mut self, node: usize) {
+        let child = self.run_command(node).stdin(Stdio::null()).spawn().unwrap();
+        self.nodes[node].process = Some(child);
+        eventually("the API of a node", || self.status(node));
+    }
+
+    pub fn start_all(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+    }
+
+    /// SIGKILL: no chance to put anything in order.
+    pub fn kill(&mut self, node: usize) {
+        let mut child = self.nodes[node].process.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// SIGTERM: a clean stop.
+    pub fn stop(&mut self, node: usize) -> ExitStatus {
+        let mut child = self.nodes[node].process.take().unwrap();
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        child.wait().unwrap()
+    }
+
+    fn url(&self, node: usize, path: &str) -> String {
+        format!("http://{}{path}", self.nodes[node].api)
+    }
+
+    pub fn get<T: serde::de::DeserializeOwned>(&self, node: usize, path: &str) -> Option<T> {
+        let response = agent().get(self.url(node, path)).call().ok()?;
+        response.into_body().read_json().ok()
+    }
+
+    pub fn status(&self, node: usize) -> Option<Status> {
+        self.get(node, "/v1/status")
+    }
+
+    pub fn sign(&mut self, author: u16, action: Action) -> ReceivedTransaction {
+        self.nonce += 1;
+        let expires = node::runtime::now().after(DurationMs::new(3_600_000));
+        let transaction = Transaction {
+            version: TRANSACTION_VERSION,
+            chain: self.genesis.chain,
+            author: MemberId::new(author),
+            expires,
+            nonce: self.nonce,
+            action,
+        };
+        transaction.sign(&member_key(author))
+    }
+
+    pub fn submit(&self, node: usize, bytes: &[u8], wait_ms: u64) -> Result<Submitted, Problem> {
+        let url = self.url(node, &format!("/v1/transactions?wait_ms={wait_ms}"));
+        let response = agent().post(url).send(bytes).unwrap();
+        let ok = response.status().is_success();
+        let mut body = response.into_body();
+        if ok { Ok(body.read_json().unwrap()) } else { Err(body.read_json().unwrap()) }
+    }
+
+    /// Submits and waits for the decision.
+    pub fn decide(&mut self, node: usize, author: u16, action: Action) -> Submitted {
+        let transaction = self.sign(author, action);
+        let submitted = self.submit(node, transaction.bytes(), 30_000).unwrap();
+        assert!(submitted.height.is_some(), "not decided: {submitted:?}");
+        submitted
+    }
+
+    /// Waits until these nodes have the same last block, of at least this height.
+    pub fn agree(&self, nodes: &[usize], height: u64) {
+        eventually("nodes to agree", || {
+            let statuses: Vec<_> =
+                nodes.iter().map(|node| self.status(*node)).collect::<Option<_>>()?;
+            let first = &statuses[0];
+            let same = |s: &Status| (s.height, s.tip, s.state_root) == (first.height, first.tip, first.state_root);
+            (first.height.get() >= height && statuses.iter().all(same)).then_some(())
+        });
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            if let Some(mut child) = node.process.take() {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(40)))
+        .build()
+        .into()
+}
+
+/// A filing of leader Li whose deadlines are far away.
+pub fn filing(name: &str) -> Filing {
+    let price = UnitPrice::new;
+    let now = node::runtime::now();
+    let split = Split {
+        goods: price(1800),
+        leader: price(100),
+        property: price(50),
+        delivery: price(150),
+        packing: price(0),
+    };
+    Filing {
+        group_buy: name.parse().unwrap(),
+        business_date: BusinessDate::new(20_260_105),
+        supplier: MemberId::new(SUPPLIER),
+        delivery: MemberId::new(LEADER),
+        packing: MemberId::new(LEADER),
+        property: MemberId::new(PROPERTY),
+        offers: List::new(vec![Offer {
+            item: "apples".parse().unwrap(),
+            unit: Unit::Piece,
+            price: price(2100),
+            quote: price(1800),
+            split,
+            stock: None,
+            cap: None,
+        }])
+        .unwrap(),
+        cut_off: now.after(DurationMs::new(3_600_000)),
+        confirm_by: now.after(DurationMs::new(7_200_000)),
+        deliver_by: now.after(DurationMs::new(10_800_000)),
+        minimum: Minimum { households: 0, amount: Fen::ZERO },
+        after_sale_window: DurationMs::new(1_000),
+        retention_basis_points: 1_000,
+        short_rule: ShortRule::Proportional,
+        relation_declared: false,
+    }
+}
