@@ -15,7 +15,10 @@ use crate::{
         Context, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Policy, Reads, Transfer,
         WORK_MAX, load_group_buy,
     },
-    merkle::{Frontier, LogNode, StateWrite, Table, entry_hash, record_by_encoding, split_slot},
+    merkle::{
+        Frontier, LogNode, StateWrite, StoredRecord, Table, entry_hash, record_by_encoding,
+        split_slot,
+    },
     refusal::Refusal,
     transaction::{TRANSACTION_VERSION, VerifiedTransaction},
     types::{Height, LogIndex, MemberId, Round, TimestampMs, ValidatorIndex},
@@ -158,7 +161,9 @@ pub enum InvalidBlock {
         position: usize,
     },
     /// It is longer than allowed.
-    #[error("the block is longer than {BLOCK_BYTES_MAX} bytes or has more than {BLOCK_TRANSACTIONS_MAX} transactions")]
+    #[error(
+        "the block is longer than {BLOCK_BYTES_MAX} bytes or has more than {BLOCK_TRANSACTIONS_MAX} transactions"
+    )]
     TooLarge,
     /// Money appeared or vanished.
     #[error("what the fund has and what it owes differ after the block")]
@@ -303,10 +308,7 @@ impl State {
             (fund.recorded.slot_count(), fund.recorded.commit(&[table::RECORDED], writes)),
             (fund.proposals.slot_count(), fund.proposals.commit(&[table::PROPOSALS], writes)),
             (self.live.slot_count(), self.live.commit(&[table::LIVE], writes)),
-            (
-                self.convictions.slot_count(),
-                self.convictions.commit(&[table::CONVICTIONS], writes),
-            ),
+            (self.convictions.slot_count(), self.convictions.commit(&[table::CONVICTIONS], writes)),
         ];
         StateHead {
             policy: Domain::StateLeaf.digest(&[&encode(&*fund.policy)]),
@@ -407,7 +409,9 @@ impl State {
             .live
             .range((0, MemberId::ZERO))
             .map(|(key, _)| *key)
-            .take_while(|(bucket, _)| (bucket + 1) * LIVE_BUCKET_MS <= now.get())
+            .take_while(|(bucket, _)| {
+                bucket.saturating_add(1).saturating_mul(LIVE_BUCKET_MS) <= now.get()
+            })
             .collect();
         for key in expired {
             if let Some(bucket) = self.live.remove(&key) {
@@ -466,6 +470,7 @@ pub fn execute(
         }
         next.convict(evidence, parent.height.next());
         let bytes = EntryBytes(encode(&Entry::Evidence(evidence.clone())));
+        bytes_left = bytes_left.saturating_sub(bytes.0.len() + 8);
         entries.push(ExecutedEntry { bytes, transaction: None, transfers: Vec::new() });
     }
 
@@ -661,16 +666,17 @@ pub fn load(
     stored: StoredHead,
     policy: Policy,
     validators: ValidatorSet,
-    records: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>,
+    records: impl IntoIterator<Item = StoredRecord>,
 ) -> Result<State, DamagedState> {
-    let mut tables: BTreeMap<u8, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+    let mut tables: BTreeMap<u8, Vec<StoredRecord>> = BTreeMap::new();
     for (key, value) in records {
         let (table, rest) = key.split_first().ok_or(DamagedState("an empty key"))?;
         tables.entry(*table).or_default().push((rest.to_vec(), value));
     }
     let mut take = |table: u8| tables.remove(&table).unwrap_or_default();
     let slots = |table: u8| stored.head.tables[usize::from(table)].0;
-    let mut fund = Fund::new(policy, Table::from_stored(slots(table::MEMBERS), take(table::MEMBERS))?);
+    let mut fund =
+        Fund::new(policy, Table::from_stored(slots(table::MEMBERS), take(table::MEMBERS))?);
     fund.accounts = Table::from_stored(slots(table::ACCOUNTS), take(table::ACCOUNTS))?;
     fund.recorded = Table::from_stored(slots(table::RECORDED), take(table::RECORDED))?;
     fund.proposals = Table::from_stored(slots(table::PROPOSALS), take(table::PROPOSALS))?;
@@ -706,9 +712,9 @@ pub fn load(
 
 fn load_group_buys(
     slots: u32,
-    records: Vec<(Vec<u8>, Vec<u8>)>,
+    records: Vec<StoredRecord>,
 ) -> Result<Table<crate::types::GroupBuyId, Arc<GroupBuy>>, DamagedState> {
-    let mut by_slot: BTreeMap<u32, Vec<(Vec<u8>, Vec<u8>)>> = BTreeMap::new();
+    let mut by_slot: BTreeMap<u32, Vec<StoredRecord>> = BTreeMap::new();
     for (path, value) in records {
         let (slot, rest) = split_slot(&path)?;
         if slot >= slots {

@@ -2,7 +2,9 @@
 
 use crate::{
     codec::{Decode, DecodeError, Encode, decode_within, encode},
-    crypto::{BatchItem, ChainId, Domain, EntryHash, PublicKey, SecretKey, Signature, TransactionId},
+    crypto::{
+        BatchItem, ChainId, Domain, EntryHash, PublicKey, SecretKey, Signature, TransactionId,
+    },
     fund::Action,
     merkle::entry_hash,
     types::{MemberId, TimestampMs},

@@ -193,12 +193,7 @@ async fn submit(
 }
 
 fn decided(id: TransactionId, height: Height, log_index: LogIndex) -> Submitted {
-    Submitted {
-        id,
-        progress: Progress::Decided,
-        height: Some(height),
-        log_index: Some(log_index),
-    }
+    Submitted { id, progress: Progress::Decided, height: Some(height), log_index: Some(log_index) }
 }
 
 async fn transaction(
@@ -278,9 +273,7 @@ async fn proposals(Extract(shared): Extract<Shared>) -> Answer<Vec<ProposalView>
     Ok(Json(proposals.map(|(id, pending)| ProposalView::of(id, pending)).collect()))
 }
 
-async fn accounts(
-    Extract(shared): Extract<Shared>,
-) -> Answer<Vec<ledger_core::api::AccountView>> {
+async fn accounts(Extract(shared): Extract<Shared>) -> Answer<Vec<ledger_core::api::AccountView>> {
     let snapshot = shared.snapshot();
     let accounts = snapshot.state.fund().accounts.iter();
     Ok(Json(accounts.map(|(name, account)| account_view(name, account)).collect()))

@@ -152,16 +152,15 @@ impl Home {
     /// If the file is missing, or no key.
     pub fn key(&self, purpose: KeyPurpose) -> Result<SecretKey, Failure> {
         let path = self.key_file(purpose);
-        let pem = fs::read_to_string(&path)
-            .with_context(|| format!("cannot read {}", path.display()))?;
+        let pem =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Ok(read_plain_key_file(&pem).with_context(|| format!("in {}", path.display()))?)
     }
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     let write = || -> std::io::Result<()> {
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(bytes)?;
         file.sync_all()
     };

@@ -116,8 +116,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         }
         Command::Run { node } => {
             let (home, genesis) = node.read()?;
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let result = runtime.block_on(async {
                 let shutdown = CancellationToken::new();
                 tokio::spawn(stop_on_signal(shutdown.clone()));

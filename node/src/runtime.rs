@@ -80,7 +80,9 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
         (true, false) if fresh => (Some(VoteGuard::create(&home.guard())?), None),
         (true, false) => {
             // What this node has signed is forgotten; its peers remember, and recovery asks them.
-            tracing::warn!("the vote guard is missing; asking the other validators what was signed");
+            tracing::warn!(
+                "the vote guard is missing; asking the other validators what was signed"
+            );
             (Some(VoteGuard::create(&home.guard())?), None)
         }
     };
@@ -88,11 +90,9 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
     let record = record.context("the vote guard holds something else than a vote")?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy).map_err(|error| anyhow!("no randomness: {error}"))?;
-    let config =
-        Config { genesis: genesis.clone(), me, key: votes.then_some(validator), entropy };
-    let (replica, actions) =
-        Replica::new(config, Start { chain, state, guard: record }, now())
-            .context("the vote guard cannot be believed")?;
+    let config = Config { genesis: genesis.clone(), me, key: votes.then_some(validator), entropy };
+    let (replica, actions) = Replica::new(config, Start { chain, state, guard: record }, now())
+        .context("the vote guard cannot be believed")?;
     let name = genesis.nodes[me].name.clone();
     Ok(Opened { replica, actions, guard, me, name })
 }

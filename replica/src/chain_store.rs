@@ -108,8 +108,7 @@ impl ChainStore {
             ControlFlow::Continue(())
         })?;
         let validators = genesis.validators.clone();
-        let state =
-            ledger::load(genesis.chain, head, genesis.policy.clone(), validators, records)?;
+        let state = ledger::load(genesis.chain, head, genesis.policy.clone(), validators, records)?;
         Ok((chain, state))
     }
 
@@ -125,8 +124,7 @@ impl ChainStore {
         let mut changes = state_changes(executed.writes.clone());
         let mut state = executed.state.clone();
         changes.push(put(column::HEAD, Vec::new(), encode(&state.stored_head())));
-        let decided =
-            CertifiedBlock { block: executed.block(), certificate: certificate.clone() };
+        let decided = CertifiedBlock { block: executed.block(), certificate: certificate.clone() };
         let height = height_key(executed.header.height);
         changes.push(put(column::BLOCKS, height.clone(), encode(&decided)));
         for node in &executed.log_nodes {
@@ -227,24 +225,26 @@ impl ChainStore {
     ///
     /// # Errors
     /// [`ChainStoreError`].
-    pub fn block_of(
-        &self,
-        index: LogIndex,
-    ) -> Result<Option<(Height, LogIndex)>, ChainStoreError> {
+    pub fn block_of(&self, index: LogIndex) -> Result<Option<(Height, LogIndex)>, ChainStoreError> {
         // A block has at most BLOCK_ENTRIES_MAX entries, and most have few: look near by first.
         let mut found = None;
         for reach in [32, 1_024, BLOCK_ENTRIES_MAX as u64] {
             let from = index.get().saturating_sub(reach);
-            self.store.scan(column::FIRST_ENTRIES, &[], &from.to_be_bytes(), &mut |key, value| {
-                let (Some(first), Some(height)) = (log_index(key), log_index(value)) else {
-                    return ControlFlow::Break(());
-                };
-                if first > index {
-                    return ControlFlow::Break(());
-                }
-                found = Some((Height::new(height.get()), first));
-                ControlFlow::Continue(())
-            })?;
+            self.store.scan(
+                column::FIRST_ENTRIES,
+                &[],
+                &from.to_be_bytes(),
+                &mut |key, value| {
+                    let (Some(first), Some(height)) = (log_index(key), log_index(value)) else {
+                        return ControlFlow::Break(());
+                    };
+                    if first > index {
+                        return ControlFlow::Break(());
+                    }
+                    found = Some((Height::new(height.get()), first));
+                    ControlFlow::Continue(())
+                },
+            )?;
             if found.is_some() {
                 break;
             }

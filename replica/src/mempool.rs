@@ -6,7 +6,7 @@ use ledger_core::{
     transaction::VerifiedTransaction,
     types::{MemberId, TimestampMs},
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most bytes of waiting transactions.
 pub const MEMPOOL_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -20,7 +20,9 @@ const RETRY_AFTER_MS: u64 = 500;
 /// Transactions that wait, each author's in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Mempool {
-    transactions: BTreeMap<EntryHash, VerifiedTransaction>,
+    transactions: BTreeMap<EntryHash, (u64, VerifiedTransaction)>,
+    /// Numbers transactions in the order in which they came.
+    next: u64,
     by_id: BTreeMap<TransactionId, EntryHash>,
     by_author: BTreeMap<MemberId, Queue>,
     by_expiry: BTreeSet<(TimestampMs, EntryHash)>,
@@ -29,7 +31,7 @@ pub struct Mempool {
 
 #[derive(Debug, Default)]
 struct Queue {
-    waiting: VecDeque<EntryHash>,
+    waiting: BTreeMap<u64, EntryHash>,
     bytes: usize,
 }
 
@@ -55,7 +57,7 @@ impl Mempool {
     /// The transaction with this entry hash.
     #[must_use]
     pub fn get(&self, entry: &EntryHash) -> Option<&VerifiedTransaction> {
-        self.transactions.get(entry)
+        self.transactions.get(entry).map(|(_, transaction)| transaction)
     }
 
     /// Whether a transaction of this id waits.
@@ -74,7 +76,8 @@ impl Mempool {
     #[must_use]
     pub fn is_first_of_author(&self, transaction: &VerifiedTransaction) -> bool {
         let queue = self.by_author.get(&transaction.transaction().author);
-        queue.is_some_and(|queue| queue.waiting.front() == Some(&transaction.entry()))
+        let first = queue.and_then(|queue| queue.waiting.first_key_value());
+        first.is_some_and(|(_, entry)| *entry == transaction.entry())
     }
 
     /// Takes a transaction in. Returns whether it is new.
@@ -98,18 +101,19 @@ impl Mempool {
             return Err(Refusal::MempoolFull { retry_after_ms: RETRY_AFTER_MS });
         }
         let queue = self.by_author.entry(body.author).or_default();
-        queue.waiting.push_back(entry);
+        queue.waiting.insert(self.next, entry);
         queue.bytes += bytes;
         self.bytes += bytes;
         self.by_expiry.insert((body.expires, entry));
         self.by_id.insert(id, entry);
-        self.transactions.insert(entry, transaction);
+        self.transactions.insert(entry, (self.next, transaction));
+        self.next += 1;
         Ok(true)
     }
 
     /// Takes a transaction out.
     pub fn remove(&mut self, entry: &EntryHash) -> Option<VerifiedTransaction> {
-        let transaction = self.transactions.remove(entry)?;
+        let (number, transaction) = self.transactions.remove(entry)?;
         let body = transaction.transaction();
         let bytes = transaction.bytes().len();
         self.bytes -= bytes;
@@ -117,12 +121,7 @@ impl Mempool {
         self.by_id.remove(&transaction.id());
         if let Some(queue) = self.by_author.get_mut(&body.author) {
             queue.bytes -= bytes;
-            // Decided transactions are mostly the oldest.
-            if queue.waiting.front() == Some(entry) {
-                queue.waiting.pop_front();
-            } else {
-                queue.waiting.retain(|waiting| waiting != entry);
-            }
+            queue.waiting.remove(&number);
             if queue.waiting.is_empty() {
                 self.by_author.remove(&body.author);
             }
@@ -145,12 +144,12 @@ impl Mempool {
     #[must_use]
     pub fn pick(&self, limit: usize) -> Vec<VerifiedTransaction> {
         let mut queues: Vec<_> =
-            self.by_author.values().map(|queue| queue.waiting.iter()).collect();
+            self.by_author.values().map(|queue| queue.waiting.values()).collect();
         let mut picked = Vec::with_capacity(limit.min(self.len()));
         while picked.len() < limit && !queues.is_empty() {
             queues.retain_mut(|queue| {
                 let next = queue.next().and_then(|entry| self.transactions.get(entry));
-                if let Some(transaction) = next.filter(|_| picked.len() < limit) {
+                if let Some((_, transaction)) = next.filter(|_| picked.len() < limit) {
                     picked.push(transaction.clone());
                 }
                 next.is_some()

@@ -28,8 +28,12 @@ pub(crate) enum Candidate {
 #[derive(Debug, Default)]
 pub(crate) struct Proposals {
     outlines: BTreeMap<BlockHash, BlockOutline>,
+    /// When an outline came: a fresh block's time is judged against that.
+    arrived: BTreeMap<BlockHash, TimestampMs>,
     candidates: BTreeMap<BlockHash, Candidate>,
-    /// Transactions that were fetched for an outline and are not in the mempool.
+    /// Transactions that some outline lists and this node lacks.
+    missing: BTreeSet<EntryHash>,
+    /// Transactions that were missing and have come.
     fetched: BTreeMap<EntryHash, VerifiedTransaction>,
     /// Transactions that were fetched and whose signature is wrong: whoever lists one lies.
     forged: BTreeSet<EntryHash>,
@@ -70,35 +74,36 @@ impl Proposals {
     }
 
     /// Keeps an outline that consensus asked for or may ask for.
-    pub(crate) fn add_outline(&mut self, outline: BlockOutline) -> bool {
+    pub(crate) fn add_outline(&mut self, outline: BlockOutline, now: TimestampMs) {
         let hash = outline.header.hash();
         let room = self.outlines.len() < OUTLINES_MAX
             || self.wanted.iter().any(|request| request.block == hash);
         if room {
             self.outlines.insert(hash, outline);
+            self.arrived.entry(hash).or_insert(now);
         }
-        room
+    }
+
+    /// When the outline came, or `now` for one that this node made or kept over a restart.
+    pub(crate) fn arrived(&self, block: &BlockHash, now: TimestampMs) -> TimestampMs {
+        self.arrived.get(block).copied().unwrap_or(now)
     }
 
     /// Keeps a transaction that some outline lists.
     pub(crate) fn add_fetched(&mut self, transaction: &VerifiedTransaction) {
-        if self.lists(&transaction.entry()) {
+        if self.missing.remove(&transaction.entry()) {
             self.fetched.insert(transaction.entry(), transaction.clone());
         }
     }
 
     pub(crate) fn add_forged(&mut self, transaction: &ReceivedTransaction) {
-        if self.lists(&transaction.entry()) {
+        if self.missing.remove(&transaction.entry()) {
             self.forged.insert(transaction.entry());
         }
     }
 
     pub(crate) fn fetched(&self, entry: &EntryHash) -> Option<&VerifiedTransaction> {
         self.fetched.get(entry)
-    }
-
-    fn lists(&self, entry: &EntryHash) -> bool {
-        self.outlines.values().any(|outline| outline.transactions.contains(entry))
     }
 
     /// Builds a block and keeps it as a candidate.
@@ -156,6 +161,7 @@ impl Proposals {
             }
         }
         if !missing.is_empty() && !forged {
+            self.missing.extend(missing.iter().copied());
             return Err(Lacks::Transactions(missing));
         }
         let header = &outline.header;
@@ -251,4 +257,3 @@ pub(crate) fn judge_fresh(
     }
     Validity::Valid
 }
-

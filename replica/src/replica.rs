@@ -17,9 +17,9 @@ use ledger_core::{
     block::BlockOutline,
     codec::{List, decode, encode},
     consensus::{
-        self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit, QuorumCertificate,
-        Recovery, Step, Timeout, TimeoutPolicy, ToPersist, ToSign, ValidationRequest, Validity,
-        VerifiedMessage,
+        self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
+        QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy, ToPersist, ToSign,
+        ValidationRequest, Validity, VerifiedMessage,
     },
     crypto::{BatchItem, BlockHash, ChainId, EntryHash, PublicKey, SecretKey, TransactionId},
     ledger::{Executed, Proposed, State},
@@ -267,10 +267,7 @@ impl Replica {
         let nodes: Vec<_> = genesis
             .nodes
             .iter()
-            .map(|node| NodeInfo {
-                name: node.name.clone(),
-                validator: validator_of(node.member),
-            })
+            .map(|node| NodeInfo { name: node.name.clone(), validator: validator_of(node.member) })
             .collect();
         let my_index = nodes[me].validator.filter(|_| key.is_some());
         let height = start.state.tip().height.next();
@@ -557,7 +554,8 @@ impl Replica {
         };
         // What builds on others of the same author that still wait cannot be judged alone.
         let judged = !self.mempool.has_author(author) && !self.mempool.contains_id(&id);
-        if judged && let Err(refusal) = self.state.check(&transaction, self.block_time(), &self.store)
+        if judged
+            && let Err(refusal) = self.state.check(&transaction, self.block_time(), &self.store)
         {
             return self.answer(request, Outcome::Refused(refusal));
         }
@@ -664,9 +662,9 @@ impl Replica {
             PeerMessage::GetBlocks(height) => self.give_blocks(from, height),
             PeerMessage::Blocks(blocks) => self.take_blocks(from, blocks),
             PeerMessage::RecoveryQuestion => {
-                let latest = self.nodes[from].validator.and_then(|index| {
-                    self.consensus().latest_from(index)
-                });
+                let latest = self.nodes[from]
+                    .validator
+                    .and_then(|index| self.consensus().latest_from(index));
                 self.send(from, &PeerMessage::RecoveryAnswer(latest));
             }
             PeerMessage::RecoveryAnswer(latest) => self.take_recovery_answer(from, latest),
@@ -729,7 +727,7 @@ impl Replica {
         let fits = outline.header.height == state.tip().height.next()
             && outline.header.parent == state.tip().hash;
         if fits && self.proposals.outline(&outline.header.hash()).is_none() {
-            self.proposals.add_outline(outline);
+            self.proposals.add_outline(outline, self.now);
         }
     }
 
@@ -755,8 +753,7 @@ impl Replica {
     // ---- recovery after a start
 
     fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
-        let (Some(recovery), Some(index)) = (&mut self.recovery, self.nodes[from].validator)
-        else {
+        let (Some(recovery), Some(index)) = (&mut self.recovery, self.nodes[from].validator) else {
             return;
         };
         if let Err(error) = recovery.on_answer(index, latest.as_ref()) {
@@ -1003,7 +1000,8 @@ impl Replica {
             return Ok(Validity::Valid);
         }
         let entries = executed.entries.len();
-        let validity = judge_fresh(&self.state, &outline, entries, request, self.now);
+        let arrived = self.proposals.arrived(block, self.now);
+        let validity = judge_fresh(&self.state, &outline, entries, request, arrived);
         if validity == Validity::Unfit {
             let time = outline.header.time;
             let text = format!(

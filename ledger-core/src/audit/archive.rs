@@ -5,11 +5,7 @@
 //!
 //! Source: docs/wire-format.md section 10.
 
-use crate::{
-    block::CERTIFIED_BLOCK_BYTES_MAX,
-    crypto::ChainId,
-    types::Height,
-};
+use crate::{block::CERTIFIED_BLOCK_BYTES_MAX, crypto::ChainId, types::Height};
 use std::{
     fmt::Write as _,
     io::{self, Read},

@@ -292,9 +292,8 @@ impl Auditor {
         let at = |position: usize| {
             Some(LogIndex::new(self.state.log().size().saturating_add(position as u64)))
         };
-        let member = |id: &MemberId| {
-            self.state.fund().members.get(id).map(|member| member.name.to_string())
-        };
+        let member =
+            |id: &MemberId| self.state.fund().members.get(id).map(|member| member.name.to_string());
         let validator = |index: ValidatorIndex| {
             self.state.validators().get(index).and_then(|v| member(&v.member))
         };

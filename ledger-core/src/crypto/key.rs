@@ -90,7 +90,9 @@ impl PublicKey {
             return Err(KeyError::Torsion(*self));
         }
         let message = proof_message(member, purpose, self);
-        if !self.verify_strict(&Domain::KeyProof.signing_bytes(founding.as_bytes(), &message), proof) {
+        if !self
+            .verify_strict(&Domain::KeyProof.signing_bytes(founding.as_bytes(), &message), proof)
+        {
             return Err(KeyError::BadProof(*self));
         }
         Ok(())
@@ -217,16 +219,15 @@ pub fn encrypt_key_file(
 ) -> Result<Zeroizing<String>, KeyFileError> {
     use pkcs8::pkcs5::{pbes2, scrypt};
     let failed = |error: &dyn std::fmt::Display| KeyFileError::Encrypt(error.to_string());
-    let bytes = ed25519_dalek::pkcs8::KeypairBytes { secret_key: key.0.to_bytes(), public_key: None };
+    let bytes =
+        ed25519_dalek::pkcs8::KeypairBytes { secret_key: key.0.to_bytes(), public_key: None };
     let document = bytes.to_pkcs8_der().map_err(|e| failed(&e))?;
     let info = pkcs8::PrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|e| failed(&e))?;
     let cost = scrypt::Params::new(14, 8, 1).map_err(|e| failed(&e))?;
     let parameters =
         pbes2::Parameters::generate_scrypt_aes256cbc(cost, &salt, iv).map_err(|e| failed(&e))?;
     let encrypted = info.encrypt_with_params(parameters, passphrase).map_err(|e| failed(&e))?;
-    encrypted
-        .to_pem("ENCRYPTED PRIVATE KEY", pkcs8::LineEnding::LF)
-        .map_err(|e| failed(&e))
+    encrypted.to_pem("ENCRYPTED PRIVATE KEY", pkcs8::LineEnding::LF).map_err(|e| failed(&e))
 }
 
 /// Writes a key as plain PKCS#8 v1 PEM, for a node that starts unattended. The file must be readable by
@@ -235,7 +236,8 @@ pub fn encrypt_key_file(
 /// # Errors
 /// [`KeyFileError::Encrypt`] if the library refuses.
 pub fn plain_key_file(key: &SecretKey) -> Result<Zeroizing<String>, KeyFileError> {
-    let bytes = ed25519_dalek::pkcs8::KeypairBytes { secret_key: key.0.to_bytes(), public_key: None };
+    let bytes =
+        ed25519_dalek::pkcs8::KeypairBytes { secret_key: key.0.to_bytes(), public_key: None };
     bytes
         .to_pkcs8_pem(pkcs8::LineEnding::LF)
         .map_err(|error| KeyFileError::Encrypt(error.to_string()))
@@ -276,7 +278,10 @@ mod tests {
         };
         assert_eq!(check(public, "property", KeyPurpose::Member), Ok(()));
         assert_eq!(check(public, "leader", KeyPurpose::Member), Err(KeyError::BadProof(public)));
-        assert_eq!(check(public, "property", KeyPurpose::Validator), Err(KeyError::BadProof(public)));
+        assert_eq!(
+            check(public, "property", KeyPurpose::Validator),
+            Err(KeyError::BadProof(public))
+        );
 
         let mut identity = [0; 32];
         identity[0] = 1;

@@ -215,8 +215,7 @@ impl Desk<'_, '_> {
         *paid = paid.checked_add(amount).ok_or(Refusal::AmountTooLarge {})?;
         let record =
             super::PaymentRecord { number: payment, channel, paid_at: at, shares: shares.clone() };
-        let payment =
-            super::Payment { record, entered: content, state: PaymentState::Confirmed };
+        let payment = super::Payment { record, entered: content, state: PaymentState::Confirmed };
         self.group_buy.payments.insert(payment.record.number, payment);
         Ok(())
     }
@@ -243,7 +242,11 @@ impl Desk<'_, '_> {
             self.book(account, AccountId::Unclaimed(id, beneficiary), balance)?;
         }
         // Or the deadline would fall due again and again.
-        assert_eq!(self.group_buy.header.held, Fen::ZERO, "nothing but what is owed outlives the end");
+        assert_eq!(
+            self.group_buy.header.held,
+            Fen::ZERO,
+            "nothing but what is owed outlives the end"
+        );
         Ok(())
     }
 }

@@ -216,11 +216,7 @@ impl Policy {
         self.channels.get(usize::from(id)).ok_or(Refusal::UnknownChannel { channel: id })
     }
 
-    pub(super) fn require_custodian(
-        &self,
-        id: ChannelId,
-        author: MemberId,
-    ) -> Result<(), Refusal> {
+    pub(super) fn require_custodian(&self, id: ChannelId, author: MemberId) -> Result<(), Refusal> {
         let custodian = self.channel(id)?.custodian;
         if author == custodian { Ok(()) } else { Err(Refusal::NotTheCustodian { custodian }) }
     }

@@ -2,7 +2,7 @@
 
 use super::{
     account::FeePart,
-    member::{Role, Member},
+    member::{Member, Role},
 };
 use crate::{
     codec::{Decode, Encode, List, encode},
@@ -100,8 +100,7 @@ impl Offer {
     #[must_use]
     pub fn money(&self, quantity: Quantity) -> LineMoney {
         let total = self.total(quantity);
-        let fees =
-            FeePart::ALL.map(|part| self.split.fee(part).rounded_down(quantity, self.unit));
+        let fees = FeePart::ALL.map(|part| self.split.fee(part).rounded_down(quantity, self.unit));
         let goods = Fen::sum(fees)
             .and_then(|fees| total.checked_sub(fees))
             .expect("rounded-down parts stay within the rounded whole");
@@ -209,13 +208,17 @@ impl Filing {
                 return bad("the parts of a price do not add up to it");
             }
             if offer.split.goods != offer.quote.min(offer.price) {
-                return bad("the goods part must be the quote, or the price where the quote is above it");
+                return bad(
+                    "the goods part must be the quote, or the price where the quote is above it",
+                );
             }
             if !seen.insert((offer.item, offer.price)) {
                 return bad("an item is offered twice at one price");
             }
         }
-        if !(now < self.cut_off && self.cut_off <= self.confirm_by && self.confirm_by < self.deliver_by)
+        if !(now < self.cut_off
+            && self.cut_off <= self.confirm_by
+            && self.confirm_by < self.deliver_by)
         {
             return bad("deadlines must lie ahead, in the order cut_off, confirm_by, deliver_by");
         }

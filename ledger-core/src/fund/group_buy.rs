@@ -9,7 +9,7 @@ use crate::{
     accounting::{Account, AccountName as _},
     codec::{Decode, Encode, List, decode, encode},
     crypto::{Digest, Domain},
-    merkle::{Record, StateWrite, Table, record_by_encoding},
+    merkle::{Record, StateWrite, StoredRecord, Table, record_by_encoding},
     types::{Fen, GroupBuyId, HouseholdTag, MemberId, OrderNo, PaymentNo, Quantity, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,9 @@ pub const APPROVALS_MAX: usize = 8;
 pub const SHARES_MAX: usize = 200;
 
 /// Where a group buy stands (docs/fund-rules.md has the diagram).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
+)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Phase {
     /// Filed, waiting for approvals.
@@ -355,10 +357,10 @@ impl Record for Arc<GroupBuy> {
 }
 
 /// Puts a stored group buy together; `records` are all below its slot, the head under the empty path.
-pub(crate) fn load_group_buy(records: Vec<(Vec<u8>, Vec<u8>)>) -> Result<GroupBuy, &'static str> {
+pub(crate) fn load_group_buy(records: Vec<StoredRecord>) -> Result<GroupBuy, &'static str> {
     let mut head = None;
     let mut filing = None;
-    let mut tables: [Vec<(Vec<u8>, Vec<u8>)>; 5] = Default::default();
+    let mut tables: [Vec<StoredRecord>; 5] = Default::default();
     for (path, value) in records {
         match path.split_first() {
             None => head = Some(value),

@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// What a deadline does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadlineKind {
     /// Still filed at the cut-off: rejected.
@@ -40,7 +42,9 @@ pub enum DeadlineKind {
 }
 
 /// Something that falls due; ordered by time, kind and id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
+)]
 pub struct Deadline {
     /// From this block time on; zero is at once.
     pub at: TimestampMs,
@@ -128,10 +132,8 @@ impl Fund {
             DeadlineKind::ConfirmBy(id) => self.at_desk(context, id, |desk| desk.form_or_fail()),
             DeadlineKind::AutoDelivery(id) => {
                 self.at_desk(context, id, |desk| desk.deliver_the_rest())
-            },
-            DeadlineKind::Unclaimed(id) => {
-                self.at_desk(context, id, |desk| desk.sweep_unclaimed())
-            },
+            }
+            DeadlineKind::Unclaimed(id) => self.at_desk(context, id, |desk| desk.sweep_unclaimed()),
             DeadlineKind::Close(id) => return Some(self.close(context, id)),
             DeadlineKind::ProposalLapses(id) => {
                 self.drop_proposal(&id);

@@ -26,15 +26,15 @@ pub use closing::{HouseholdTotals, Seal, seal_leaf};
 pub use desk::{Context, WORK_MAX};
 pub use filing::{Filing, LineMoney, Minimum, OFFERS_MAX, Offer, OfferIndex, ShortRule, Split};
 pub use goods::GoodsNote;
-pub use group_buy::{
-    APPROVALS_MAX, BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote, Header, Household,
-    ORDER_LINES_MAX, OfferTally, Order, OrderLine, Payment, PaymentRecord, PaymentState, Phase,
-    SHARES_MAX, Share,
-};
 pub(crate) use group_buy::load_group_buy;
+pub use group_buy::{
+    APPROVALS_MAX, BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote, Header,
+    Household, ORDER_LINES_MAX, OfferTally, Order, OrderLine, Payment, PaymentRecord, PaymentState,
+    Phase, SHARES_MAX, Share,
+};
 pub use lifecycle::{Deadline, DeadlineKind};
 pub use member::{Channel, ChannelId, Member, Policy, Role};
-pub use movement::{Movement, REFUNDS_MAX, PayTo, Payout, PendingMovement, Receipt, RefundItem};
+pub use movement::{Movement, PayTo, Payout, PendingMovement, REFUNDS_MAX, Receipt, RefundItem};
 pub use order::{LineRequest, OrderRequest};
 pub use payment::Confirmation;
 pub use permanent::{PermanentId, PermanentRecord, Reads};

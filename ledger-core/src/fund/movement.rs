@@ -254,10 +254,7 @@ enum Duty {
     /// The custodian proposes, any other unrelated organisation that is not paid by it approves.
     Custodian(ChannelId),
     /// The custodian that gives proposes, the custodian that gets approves.
-    Custodians {
-        from: ChannelId,
-        to: MemberId,
-    },
+    Custodians { from: ChannelId, to: MemberId },
     /// Property proposes, committee approves.
     PropertyThenCommittee,
     /// Property and committee, either first.
@@ -388,7 +385,8 @@ impl Fund {
                 // Nobody empties another custodian's box behind a first item of its own.
                 let custodian = self.policy.channel(channel)?.custodian;
                 for item in items {
-                    self.policy.require_custodian(channel_of(context, &item.payment)?, custodian)?;
+                    self.policy
+                        .require_custodian(channel_of(context, &item.payment)?, custodian)?;
                 }
                 Duty::Custodian(channel)
             }
@@ -439,7 +437,9 @@ impl Fund {
     fn require_approver(&self, duty: &Duty, author: MemberId, by: MemberId) -> Result<(), Refusal> {
         let role = self.member(author)?.role;
         let (allowed, needed) = match duty {
-            Duty::Custodian(_) => (role.is_organisation(), "an organisation other than the custodian"),
+            Duty::Custodian(_) => {
+                (role.is_organisation(), "an organisation other than the custodian")
+            }
             Duty::Custodians { to, .. } => (author == *to, "the custodian of the other channel"),
             Duty::PropertyThenCommittee => (role == Role::Committee, "the committee"),
             Duty::Board => (
@@ -447,10 +447,9 @@ impl Fund {
                 "the other of property company and committee",
             ),
             Duty::LeaderThen(_, approver) => (author == *approver, "the custodian of the channel"),
-            Duty::LeaderThenBoard(_) => (
-                matches!(role, Role::Property | Role::Committee),
-                "property company or committee",
-            ),
+            Duty::LeaderThenBoard(_) => {
+                (matches!(role, Role::Property | Role::Committee), "property company or committee")
+            }
         };
         if allowed { Ok(()) } else { Err(Refusal::WrongRole { needed }) }
     }
@@ -546,7 +545,7 @@ impl Fund {
             }
             Movement::Cancel { group_buy } => {
                 self.at_desk(context, *group_buy, |desk| desk.cancel())
-            },
+            }
             Movement::Bounce { payout, receipt } => self.bounce(context, *payout, receipt),
             Movement::PayUnclaimed { group_buy, beneficiary, payout } => {
                 let unclaimed = AccountId::Unclaimed(*group_buy, *beneficiary);
@@ -650,7 +649,12 @@ impl Fund {
     ) -> Result<(), Refusal> {
         let unknown = || Refusal::PayoutUnknown { number: payout.to_string() };
         let Some(PermanentRecord::Paid {
-            group_buy, account, after_closing, gives_back, amount, ..
+            group_buy,
+            account,
+            after_closing,
+            gives_back,
+            amount,
+            ..
         }) = context.permanent(&PermanentId::Payment(payout))
         else {
             return Err(unknown());
@@ -687,9 +691,7 @@ impl Fund {
         let open = self.group_buys.get(&id).ok_or(Refusal::GroupBuyUnknown {})?;
         let beneficiary = match account {
             AccountId::Refund(tag) => Beneficiary::Household(tag),
-            AccountId::Fee(part) => {
-                Beneficiary::Payee(open.filing.payee(part, open.header.leader))
-            }
+            AccountId::Fee(part) => Beneficiary::Payee(open.filing.payee(part, open.header.leader)),
             _ => Beneficiary::Supplier(open.filing.supplier),
         };
         Ok(AccountId::Unclaimed(id, beneficiary))

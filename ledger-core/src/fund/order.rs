@@ -3,10 +3,10 @@
 use super::{
     account::AccountId,
     desk::Desk,
+    filing::OfferIndex,
     group_buy::{
         BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, Household, ORDER_LINES_MAX, Order, OrderLine, Phase,
     },
-    filing::OfferIndex,
 };
 use crate::{
     codec::{Decode, Encode, List},
@@ -167,7 +167,8 @@ impl Desk<'_, '_> {
             return Err(Refusal::TooManyLines { max: GROUP_BUY_LINES_MAX });
         }
         for line in replaced_lines {
-            let limited = filing.offers.get(usize::from(line.offer)).is_some_and(|o| o.stock.is_some());
+            let limited =
+                filing.offers.get(usize::from(line.offer)).is_some_and(|o| o.stock.is_some());
             if limited && let Some(tally) = self.group_buy.offers.get_mut(&line.offer) {
                 tally.ordered = tally.ordered.saturating_sub(u64::from(line.quantity.get()));
             }
@@ -238,7 +239,11 @@ impl Desk<'_, '_> {
     }
 
     /// Gives back what a smaller order no longer needs of the money that was paid for it (G24).
-    fn refund_reduction(&mut self, replaced: &Order, request: &OrderRequest) -> Result<(), Refusal> {
+    fn refund_reduction(
+        &mut self,
+        replaced: &Order,
+        request: &OrderRequest,
+    ) -> Result<(), Refusal> {
         let filing = self.group_buy.filing.clone();
         let total = |offer: OfferIndex, quantity| {
             filing.offers.get(usize::from(offer)).map_or(Fen::ZERO, |offer| offer.total(quantity))

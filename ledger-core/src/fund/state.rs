@@ -118,8 +118,10 @@ impl Fund {
 
     /// The deadlines as the tables give them, for loading.
     pub(crate) fn all_deadlines(&self) -> OrdSet<Deadline> {
-        let group_buys =
-            self.group_buys.iter().filter_map(|(_, group_buy)| deadline_of(group_buy, &self.policy));
+        let group_buys = self
+            .group_buys
+            .iter()
+            .filter_map(|(_, group_buy)| deadline_of(group_buy, &self.policy));
         let proposals = self.proposals.iter().map(|(id, pending)| self.lapse_of(id, pending));
         group_buys.chain(proposals).collect()
     }
@@ -129,7 +131,8 @@ impl Fund {
     pub fn recompute_totals(&self) -> Option<Totals> {
         let mut totals = Totals::default();
         let chain = self.accounts.iter();
-        let group_buys = self.group_buys.iter().flat_map(|(_, group_buy)| group_buy.accounts.iter());
+        let group_buys =
+            self.group_buys.iter().flat_map(|(_, group_buy)| group_buy.accounts.iter());
         for (name, account) in chain.chain(group_buys) {
             let side = name.side();
             totals.replace(side, Fen::ZERO, account.balance(side)).ok()?;

@@ -7,5 +7,5 @@ pub use log::{
     Frontier, LogNode, NodeAt, consistency_proof, entry_hash, inclusion_proof, verify_consistency,
     verify_inclusion,
 };
+pub use table::{Record, StateWrite, StoredRecord, Table, TableProof};
 pub(crate) use table::{record_by_encoding, split_slot};
-pub use table::{Record, StateWrite, Table, TableProof};

@@ -27,6 +27,9 @@ pub struct StateWrite {
     pub value: Option<Vec<u8>>,
 }
 
+/// A path below a table, or below whatever is being loaded, and the bytes stored there.
+pub type StoredRecord = (Vec<u8>, Vec<u8>);
+
 /// What a table can hold.
 pub trait Record: Clone {
     /// The bytes of the record that are hashed and stored, after committing whatever lies below it.
@@ -60,7 +63,7 @@ pub struct Table<K: Ord, V> {
     free: OrdSet<u32>,
     /// `levels[0]` are the leaves; each further level has half as many nodes, rounded up.
     levels: Vec<Vector<Digest>>,
-    dirty: Vec<u32>,
+    dirty: OrdSet<u32>,
     /// Records taken out since the last commit, whose stored parts must go.
     removed: Vec<(u32, V)>,
     commitment: Digest,
@@ -73,7 +76,7 @@ impl<K: Ord + Clone + Encode, V: Record> Default for Table<K, V> {
             index: OrdMap::new(),
             free: OrdSet::new(),
             levels: vec![Vector::new()],
-            dirty: Vec::new(),
+            dirty: OrdSet::new(),
             removed: Vec::new(),
             commitment: table_commitment(0, &EMPTY),
         }
@@ -129,9 +132,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     /// The record in a slot, to change it; it counts as changed.
     pub fn slot_mut(&mut self, slot: u32) -> Option<&mut V> {
         let (_, value) = self.slots.get_mut(usize::try_from(slot).ok()?)?.as_mut()?;
-        if self.dirty.last() != Some(&slot) {
-            self.dirty.push(slot);
-        }
+        self.dirty.insert(slot);
         Some(value)
     }
 
@@ -154,7 +155,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
         };
         self.index.insert(key.clone(), slot);
         self.slots.set(slot as usize, Some((key, value)));
-        self.dirty.push(slot);
+        self.dirty.insert(slot);
         slot
     }
 
@@ -162,7 +163,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let slot = self.index.remove(key)?;
         self.free.insert(slot);
-        self.dirty.push(slot);
+        self.dirty.insert(slot);
         let (_, value) = self.slots.set(slot as usize, None)?;
         self.removed.push((slot, value.clone()));
         Some(value)
@@ -188,9 +189,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
         for (slot, record) in std::mem::take(&mut self.removed) {
             record.delete_below(&slot_path(path, slot), writes);
         }
-        let mut changed = std::mem::take(&mut self.dirty);
-        changed.sort_unstable();
-        changed.dedup();
+        let changed: Vec<u32> = std::mem::take(&mut self.dirty).into_iter().collect();
         for slot in &changed {
             let key = slot_path(path, *slot);
             let leaf = match &mut self.slots[*slot as usize] {
@@ -255,7 +254,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
         }
         for (slot, record) in table.slots.iter().enumerate() {
             let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-            table.dirty.push(slot);
+            table.dirty.insert(slot);
             if record.is_none() {
                 table.free.insert(slot);
             }
@@ -267,10 +266,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     ///
     /// # Errors
     /// What is wrong with the first record that is not one of this table.
-    pub fn from_stored(
-        slot_count: u32,
-        records: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<Self, &'static str>
+    pub fn from_stored(slot_count: u32, records: Vec<StoredRecord>) -> Result<Self, &'static str>
     where
         K: Decode<()>,
         V: Encode + Decode<()>,
@@ -335,7 +331,8 @@ impl TableProof {
         let mut node = self.slot;
         let mut hash = Domain::StateLeaf.digest(&[bytes]);
         for sibling in &self.siblings {
-            let (left, right) = if node % 2 == 0 { (&hash, sibling) } else { (sibling, &hash) };
+            let (left, right) =
+                if node.is_multiple_of(2) { (&hash, sibling) } else { (sibling, &hash) };
             hash = Domain::StateNode.digest(&[left.as_bytes(), right.as_bytes()]);
             node /= 2;
         }

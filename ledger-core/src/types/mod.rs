@@ -233,7 +233,6 @@ impl HouseholdTag {
 
 hex_text!(HouseholdTag, 16);
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,7 +243,8 @@ mod tests {
         assert_eq!(read("12.5"), Some(1250));
         assert_eq!(read("12"), Some(1200));
         assert_eq!(read("0.010"), Some(1));
-        for bad in ["", ".", "1.", ".5", "-1", "+1", "1e300", "NaN", "1,000", "0.001", " 1", "１"] {
+        for bad in ["", ".", "1.", ".5", "-1", "+1", "1e300", "NaN", "1,000", "0.001", " 1", "１"]
+        {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert_eq!(read("184467440737095516.16"), None);

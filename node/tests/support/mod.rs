@@ -8,11 +8,11 @@ use genesis::{
 };
 use ledger_core::{
     api::{Problem, Status, Submitted},
+    codec::List,
     crypto::{KeyPurpose, SecretKey},
     fund::{Action, Filing, Minimum, Offer, Role, ShortRule, Split},
     transaction::{ReceivedTransaction, TRANSACTION_VERSION, Transaction},
     types::{BusinessDate, DurationMs, Fen, MemberId, TimestampMs, Unit, UnitPrice},
-    codec::List,
 };
 use node::home::NodeCard;
 use std::{
@@ -230,7 +230,9 @@ impl Cluster {
             let statuses: Vec<_> =
                 nodes.iter().map(|node| self.status(*node)).collect::<Option<_>>()?;
             let first = &statuses[0];
-            let same = |s: &Status| (s.height, s.tip, s.state_root) == (first.height, first.tip, first.state_root);
+            let same = |s: &Status| {
+                (s.height, s.tip, s.state_root) == (first.height, first.tip, first.state_root)
+            };
             (first.height.get() >= height && statuses.iter().all(same)).then_some(())
         });
     }
