@@ -8,7 +8,7 @@
 
 use genesis::{
     ChannelSection, ConsensusSection, Document, FORMAT, Genesis, MemberSection, PolicySection,
-    ValidatorSection, founding_id,
+    TransportSection, ValidatorSection, founding_id,
 };
 use ledger_core::{
     audit::{Auditor, Checkpoint, Manifest, RecordReader, Verdict, archive_file_name, record},
@@ -42,17 +42,21 @@ fn founding() -> Genesis {
     let name = "vectors-1".parse().unwrap();
     let founding = founding_id(&name, TimestampMs::new(CREATED_MS));
     let member = |seed: u8, name: &str, role: Role| {
-        let prove = |seed: u8, purpose| {
-            (key(seed).public_key(), key(seed).prove(&founding, name, purpose))
-        };
+        let prove =
+            |seed: u8, purpose| (key(seed).public_key(), key(seed).prove(&founding, name, purpose));
         let (own, proof) = prove(seed, KeyPurpose::Member);
         let validator = (role != Role::Leader).then(|| {
             let (key, proof) = prove(seed + 100, KeyPurpose::Validator);
             ValidatorSection { key, proof, power: 1 }
         });
+        let transport = (role != Role::Leader).then(|| {
+            let (key, proof) = prove(seed + 200, KeyPurpose::Transport);
+            let addresses = vec![format!("/ip4/127.0.0.1/tcp/700{seed}")];
+            TransportSection { key, proof, addresses }
+        });
         let name = name.parse().unwrap();
         let related = Vec::new();
-        MemberSection { name, role, key: own, proof, related, validator, transport: None }
+        MemberSection { name, role, key: own, proof, related, validator, transport }
     };
     Genesis::from_document(Document {
         format: FORMAT,
