@@ -162,7 +162,7 @@ impl GenesisError {
     pub fn help(&self) -> &'static str {
         match self {
             Self::TooLong { .. } | Self::Form { .. } => {
-                "compare the file with docs/genesis.md, or make a new one with `tuan genesis new`"
+                "make a new one with `tuan genesis new`; `tuan genesis new --help` has an example"
             }
             Self::UnknownFormat { .. } => "use the version of `tuan` that wrote the file",
             Self::OutOfRange { .. } => "correct the value; every duration is in milliseconds",

@@ -1,0 +1,497 @@
+//! `tuan approve`: the second of two signatures (rule G2).
+//!
+//! Before anything is signed, the movement is told in plain words, and its hash is computed here: what
+//! is approved is what was shown, not what a node says it is.
+
+use crate::{
+    directory::Tags,
+    exit::Failure,
+    names::{Names, channel_name},
+    output,
+    session::{Entered, Outcome, Session},
+};
+use clap::{Args, Subcommand};
+use ledger_core::{
+    api::ProposalView,
+    crypto::TransactionId,
+    fund::{Action, Beneficiary, ChannelId, FeePart, Movement, PayTo, Payout, Policy, Receipt},
+    types::{Fen, GroupBuyId, MemberId},
+};
+use serde::Serialize;
+
+/// Shortest beginning of an id that names a proposal.
+const PREFIX_MIN: usize = 6;
+
+/// `tuan approve`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct ApproveCommand {
+    #[command(subcommand)]
+    command: Option<ApproveSubcommand>,
+    /// Ids of proposals, or their beginnings
+    #[arg(value_name = "PROPOSAL", required_unless_present_any = ["group_buy", "all"])]
+    proposals: Vec<String>,
+    /// Every proposal of a group buy that you may approve
+    #[arg(long, conflicts_with_all = ["proposals", "all"])]
+    group_buy: Option<GroupBuyId>,
+    /// Every proposal that you may approve
+    #[arg(long, conflicts_with = "proposals")]
+    all: bool,
+}
+
+/// Subcommands of `tuan approve`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApproveSubcommand {
+    /// Lists what waits for an approval
+    List,
+    /// Ends a proposal without carrying it out
+    Reject {
+        /// Its id, or the beginning of it
+        proposal: String,
+    },
+}
+
+/// What became of several approvals.
+#[derive(Debug, Default, Serialize)]
+struct Approved {
+    transactions: Vec<Entered>,
+    skipped: Vec<Skipped>,
+}
+
+/// A proposal that was not approved.
+#[derive(Debug, Serialize)]
+struct Skipped {
+    proposal: TransactionId,
+    reason: String,
+}
+
+/// Runs `tuan approve`.
+pub(crate) fn run(command: &ApproveCommand, session: &Session) -> Result<(), Failure> {
+    let waiting = session.client.proposals()?;
+    match &command.command {
+        Some(ApproveSubcommand::List) => list(&waiting, session),
+        Some(ApproveSubcommand::Reject { proposal }) => {
+            let view = named(&waiting, proposal)?;
+            tell(&[view], session)?;
+            session.submit_one(Action::RejectProposal {
+                proposal: view.id,
+                movement: view.movement.digest(),
+            })
+        }
+        None if command.all => approve(&waiting.iter().collect::<Vec<_>>(), false, session),
+        None => match &command.group_buy {
+            Some(id) => approve(&of_group_buy(&waiting, id, |_| true), false, session),
+            None => {
+                let named = command.proposals.iter().map(|proposal| named(&waiting, proposal));
+                approve(&named.collect::<Result<Vec<_>, _>>()?, true, session)
+            }
+        },
+    }
+}
+
+/// Approves what a text names: one proposal by its id, or those of a group buy of a kind.
+///
+/// # Errors
+/// A refused [`Failure`] if nothing of that kind waits.
+pub(crate) fn approve_named(
+    text: &str,
+    kind: impl Fn(&Movement) -> bool,
+    session: &Session,
+) -> Result<(), Failure> {
+    let waiting = session.client.proposals()?;
+    if text.len() == 64
+        && let Ok(view) = named(&waiting, text)
+    {
+        return approve(&[view], true, session);
+    }
+    let id: GroupBuyId = text.parse().map_err(|_| {
+        Failure::usage(format!("{text:?} is no group buy and no proposal that waits"))
+            .help("see `tuan approve list`")
+    })?;
+    let found = of_group_buy(&waiting, &id, kind);
+    if found.is_empty() {
+        return Err(Failure::refused(format!("nothing of that kind waits for approval in {id}"))
+            .help("see `tuan approve list`; what was carried out or has lapsed does not wait any more"));
+    }
+    approve(&found, false, session)
+}
+
+/// The proposals of a group buy, of a kind.
+pub(crate) fn of_group_buy<'a>(
+    waiting: &'a [ProposalView],
+    id: &GroupBuyId,
+    kind: impl Fn(&Movement) -> bool,
+) -> Vec<&'a ProposalView> {
+    let of =
+        |view: &&ProposalView| group_buy_of(&view.movement) == Some(*id) && kind(&view.movement);
+    waiting.iter().filter(of).collect()
+}
+
+/// The proposal whose id begins so.
+fn named<'a>(waiting: &'a [ProposalView], text: &str) -> Result<&'a ProposalView, Failure> {
+    let prefix = text.to_ascii_lowercase();
+    let mut found = waiting.iter().filter(|view| view.id.to_string().starts_with(&prefix));
+    match (found.next(), found.next()) {
+        _ if prefix.len() < PREFIX_MIN => Err(Failure::usage(format!(
+            "{text:?} is too short for the id of a proposal"
+        ))
+        .help(format!("give at least {PREFIX_MIN} characters of it; see `tuan approve list`"))),
+        (Some(view), None) => Ok(view),
+        (None, _) => Err(Failure::refused(format!("no proposal {text} waits"))
+            .help("see `tuan approve list`; it was carried out or rejected, or has lapsed")),
+        (Some(_), Some(_)) => Err(Failure::usage(format!("several proposals begin with {text}"))
+            .help("give more characters of the id")),
+    }
+}
+
+/// Approves proposals one by one; `asked_by_name` makes a refusal a failure.
+fn approve(
+    proposals: &[&ProposalView],
+    asked_by_name: bool,
+    session: &Session,
+) -> Result<(), Failure> {
+    let own = session.signer()?.author;
+    // A submitter may not approve, so its own proposals are not even tried unless named.
+    let (own, others): (Vec<_>, Vec<_>) =
+        proposals.iter().copied().partition(|view| view.by == own && !asked_by_name);
+    tell(&others, session)?;
+    let mut answer = Approved::default();
+    for view in own {
+        let reason = "you proposed it yourself".to_owned();
+        answer.skipped.push(Skipped { proposal: view.id, reason });
+    }
+    let mut refusal = None;
+    for view in others {
+        if view.movement.digest() != view.movement_hash {
+            return Err(Failure::refused(format!(
+                "the node shows another proposal under {}",
+                view.id
+            ))
+            .help("the node is at fault; ask another with --node"));
+        }
+        let action = Action::Approve { proposal: view.id, movement: view.movement_hash };
+        match session.submit(action)? {
+            Outcome::Entered(entered) => answer.transactions.push(entered),
+            Outcome::AlreadyDone(reason) => {
+                answer.skipped.push(Skipped { proposal: view.id, reason });
+            }
+            Outcome::Pending(id) => {
+                let reason = format!("sent as {id}, not decided yet");
+                answer.skipped.push(Skipped { proposal: view.id, reason });
+            }
+            Outcome::Refused(problem) => {
+                // Not yours to approve: no matter, unless you asked for this very one.
+                if asked_by_name || !matches!(problem.refusal, Some(200..=299)) {
+                    refusal = Some(session.refusal(&problem));
+                }
+                let reason = session.tell(&problem);
+                answer.skipped.push(Skipped { proposal: view.id, reason });
+            }
+        }
+    }
+    session.output.data(&answer.to_string(), &answer)?;
+    refusal.map_or(Ok(()), Err)
+}
+
+impl std::fmt::Display for Approved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut lines: Vec<String> = self.transactions.iter().map(Entered::to_string).collect();
+        for Skipped { proposal, reason } in &self.skipped {
+            lines.push(format!("skipped {}: {reason}", proposal.short()));
+        }
+        if lines.is_empty() {
+            lines.push("ok: nothing waits for your approval".into());
+        }
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+fn list(waiting: &[ProposalView], session: &Session) -> Result<(), Failure> {
+    let words = Words::of(session)?;
+    let rows = waiting.iter().map(|view| {
+        vec![
+            view.id.short(),
+            words.names.name(view.by),
+            output::time(view.at),
+            words.movement(&view.movement),
+        ]
+    });
+    let text = output::table(&["PROPOSAL", "BY", "SINCE", "WHAT"], rows);
+    session.output.data(&text, &waiting)
+}
+
+/// Shows what is about to be signed.
+fn tell(proposals: &[&ProposalView], session: &Session) -> Result<(), Failure> {
+    let words = Words::of(session)?;
+    for view in proposals {
+        let by = words.names.name(view.by);
+        session.output.note(&format!(
+            "{} by {by}: {}",
+            view.id.short(),
+            words.movement(&view.movement)
+        ));
+        for line in words.details(&view.movement, session)? {
+            session.output.note(&format!("  {line}"));
+        }
+    }
+    Ok(())
+}
+
+/// What is needed to tell a movement in words.
+pub(crate) struct Words {
+    names: Names,
+    policy: Policy,
+}
+
+impl Words {
+    /// With the names that the founding document or a node has.
+    pub(crate) fn of(session: &Session) -> Result<Self, Failure> {
+        Ok(Self { names: session.names()?, policy: session.policy()? })
+    }
+
+    fn channel(&self, id: ChannelId) -> String {
+        channel_name(&self.policy, id)
+    }
+
+    fn payout(&self, payout: &Payout) -> String {
+        let Payout { channel, number, amount } = payout;
+        format!("{} yuan by {} as {number}", amount.to_yuan(), self.channel(*channel))
+    }
+
+    fn receipt(&self, receipt: &Receipt) -> String {
+        let Receipt { channel, number, amount, .. } = receipt;
+        format!("{} yuan by {} as {number}", amount.to_yuan(), self.channel(*channel))
+    }
+
+    /// A movement in one line.
+    pub(crate) fn movement(&self, movement: &Movement) -> String {
+        let name = |id: &MemberId| self.names.name(*id);
+        match movement {
+            Movement::Identify { payment, group_buy, shares } => {
+                let amount = sum(shares.iter().map(|share| share.amount));
+                format!(
+                    "payment {payment} is for {group_buy}: {amount} yuan, {} households",
+                    shares.len()
+                )
+            }
+            Movement::ReturnUnidentified { payment, payout } => {
+                format!("give back payment {payment}: {}", self.payout(payout))
+            }
+            Movement::Refund { group_buy, items } => {
+                let amount = sum(items.iter().map(|item| item.amount));
+                format!("refund {amount} yuan in {} parts from {group_buy}", items.len())
+            }
+            Movement::DecideGoods(note) => {
+                format!(
+                    "decide what arrived for {}: {} offers",
+                    note.group_buy,
+                    note.accepted.len()
+                )
+            }
+            Movement::Deliver { group_buy, households, evidence } => format!(
+                "{} households of {group_buy} have their goods, evidence {}",
+                households.len(),
+                evidence.short()
+            ),
+            Movement::Settle { group_buy, payable } => {
+                format!("settle {group_buy}: the supplier gets {} yuan", payable.to_yuan())
+            }
+            Movement::PayOut { group_buy, to, payout } => {
+                format!("pay the {} of {group_buy} {}", payee(*to), self.payout(payout))
+            }
+            Movement::Cancel { group_buy } => format!("cancel {group_buy} and refund everybody"),
+            Movement::Bounce { payout, receipt } => {
+                format!("payout {payout} came back: {}", self.receipt(receipt))
+            }
+            Movement::PayUnclaimed { group_buy, beneficiary, payout } => {
+                let whom = match beneficiary {
+                    Beneficiary::Household(tag) => format!("household {tag}"),
+                    Beneficiary::Supplier(member) | Beneficiary::Payee(member) => name(member),
+                };
+                format!("pay {whom} what {group_buy} left unclaimed: {}", self.payout(payout))
+            }
+            Movement::Transfer { from, to } => {
+                format!("move {} to {}", self.payout(from), self.channel(*to))
+            }
+            Movement::ChannelFee { fee, bill } => {
+                format!("the channel kept {}, bill {}", self.payout(fee), bill.short())
+            }
+            Movement::BearChannelFee { group_buy, channel, amount } => format!(
+                "property's fee of {group_buy} bears {} yuan that {} kept",
+                amount.to_yuan(),
+                self.channel(*channel)
+            ),
+            Movement::TopUpChannelFee { receipt } => {
+                format!("top up channel fees: {}", self.receipt(receipt))
+            }
+            Movement::Difference { missing, document } => {
+                format!("missing: {}, count {}", self.payout(missing), document.short())
+            }
+            Movement::ChargeDifference { channel, member, amount, document } => format!(
+                "{} owes {} yuan missing in {}, finding {}",
+                name(member),
+                amount.to_yuan(),
+                self.channel(*channel),
+                document.short()
+            ),
+            Movement::FoundDifference { receipt } => {
+                format!("found again: {}", self.receipt(receipt))
+            }
+            Movement::RepayReceivable { member, receipt } => {
+                format!("{} pays what it owes: {}", name(member), self.receipt(receipt))
+            }
+            Movement::GiveReserve { purpose, receipt } => {
+                format!("gift to reserve {purpose}: {}", self.receipt(receipt))
+            }
+            Movement::SpendReserve { purpose, payout, document } => format!(
+                "spend reserve {purpose}: {}, filing {}",
+                self.payout(payout),
+                document.short()
+            ),
+        }
+    }
+
+    /// The single parts of a movement, for whoever signs it.
+    fn details(&self, movement: &Movement, session: &Session) -> Result<Vec<String>, Failure> {
+        let tags = match group_buy_of(movement) {
+            Some(id) => session.tags_if_known(&id)?,
+            None => Tags::default(),
+        };
+        Ok(match movement {
+            Movement::Identify { shares, .. } => shares
+                .iter()
+                .map(|share| {
+                    format!("{} {} yuan", tags.number(&share.household), share.amount.to_yuan())
+                })
+                .collect(),
+            Movement::Refund { items, .. } => items
+                .iter()
+                .map(|item| {
+                    let (whom, amount) = (tags.number(&item.household), item.amount.to_yuan());
+                    format!("{whom} {amount} yuan of payment {} as {}", item.payment, item.number)
+                })
+                .collect(),
+            Movement::DecideGoods(note) => note
+                .accepted
+                .iter()
+                .map(|(offer, accepted)| format!("offer {offer}: {accepted}"))
+                .collect(),
+            Movement::Deliver { households, .. } => {
+                households.iter().map(|tag| tags.number(tag)).collect()
+            }
+            Movement::ReturnUnidentified { .. }
+            | Movement::Settle { .. }
+            | Movement::PayOut { .. }
+            | Movement::Cancel { .. }
+            | Movement::Bounce { .. }
+            | Movement::PayUnclaimed { .. }
+            | Movement::Transfer { .. }
+            | Movement::ChannelFee { .. }
+            | Movement::BearChannelFee { .. }
+            | Movement::TopUpChannelFee { .. }
+            | Movement::Difference { .. }
+            | Movement::ChargeDifference { .. }
+            | Movement::FoundDifference { .. }
+            | Movement::RepayReceivable { .. }
+            | Movement::GiveReserve { .. }
+            | Movement::SpendReserve { .. } => Vec::new(),
+        })
+    }
+}
+
+fn sum(amounts: impl Iterator<Item = Fen>) -> String {
+    amounts.fold(Fen::ZERO, Fen::saturating_add).to_yuan()
+}
+
+/// A payee of a settled group buy, as it is written on the command line.
+pub(crate) fn payee(to: PayTo) -> &'static str {
+    match to {
+        PayTo::Supplier => "supplier",
+        PayTo::Fee(part) => {
+            FeePart::ALL.get(usize::from(part)).map_or("unknown payee", |p| p.name())
+        }
+    }
+}
+
+/// The group buy that a movement belongs to.
+pub(crate) fn group_buy_of(movement: &Movement) -> Option<GroupBuyId> {
+    match movement {
+        Movement::Identify { group_buy, .. }
+        | Movement::Refund { group_buy, .. }
+        | Movement::Deliver { group_buy, .. }
+        | Movement::Settle { group_buy, .. }
+        | Movement::PayOut { group_buy, .. }
+        | Movement::Cancel { group_buy }
+        | Movement::PayUnclaimed { group_buy, .. }
+        | Movement::BearChannelFee { group_buy, .. } => Some(*group_buy),
+        Movement::DecideGoods(note) => Some(note.group_buy),
+        Movement::ReturnUnidentified { .. }
+        | Movement::Bounce { .. }
+        | Movement::Transfer { .. }
+        | Movement::ChannelFee { .. }
+        | Movement::TopUpChannelFee { .. }
+        | Movement::Difference { .. }
+        | Movement::ChargeDifference { .. }
+        | Movement::FoundDifference { .. }
+        | Movement::RepayReceivable { .. }
+        | Movement::GiveReserve { .. }
+        | Movement::SpendReserve { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genesis::tests::orchard;
+    use ledger_core::types::TimestampMs;
+
+    fn proposal(seed: u8, movement: Movement) -> ProposalView {
+        ProposalView {
+            id: TransactionId::new([seed; 32]),
+            movement_hash: movement.digest(),
+            by: MemberId::ZERO,
+            at: TimestampMs::ZERO,
+            movement,
+        }
+    }
+
+    fn settle(id: &str) -> Movement {
+        Movement::Settle { group_buy: id.parse().expect("an id"), payable: Fen::new(16_200) }
+    }
+
+    #[test]
+    fn a_proposal_is_named_by_the_beginning_of_its_id() {
+        let waiting = [proposal(1, settle("a")), proposal(2, settle("b"))];
+        assert_eq!(named(&waiting, "010101").map(|view| view.id), Ok(waiting[0].id));
+        assert_eq!(named(&waiting, "0101").expect_err("short").number(), crate::exit::USAGE);
+        assert_eq!(named(&waiting, "ffffff").expect_err("none").number(), crate::exit::REFUSED);
+        let same = [waiting[0].clone(), waiting[0].clone()];
+        assert_eq!(named(&same, "010101").expect_err("two").number(), crate::exit::USAGE);
+    }
+
+    #[test]
+    fn proposals_are_chosen_by_group_buy_and_kind() {
+        let cancel = Movement::Cancel { group_buy: "a".parse().expect("an id") };
+        let waiting = [proposal(1, settle("a")), proposal(2, settle("b")), proposal(3, cancel)];
+        let id = "a".parse().expect("an id");
+        assert_eq!(of_group_buy(&waiting, &id, |_| true).len(), 2);
+        let kind = |movement: &Movement| matches!(movement, Movement::Cancel { .. });
+        assert_eq!(of_group_buy(&waiting, &id, kind)[0].id, waiting[2].id);
+    }
+
+    #[test]
+    fn movements_are_told_with_names_and_yuan() {
+        let genesis = orchard();
+        let words = Words { names: Names::of_genesis(&genesis), policy: genesis.policy.clone() };
+        assert_eq!(words.movement(&settle("a")), "settle a: the supplier gets 162.00 yuan");
+        let payout = Payout {
+            channel: 1,
+            number: "a.leader".parse().expect("a number"),
+            amount: Fen::new(900),
+        };
+        let movement =
+            Movement::PayOut { group_buy: "a".parse().expect("an id"), to: PayTo::Fee(0), payout };
+        let text = words.movement(&movement);
+        assert_eq!(text, "pay the leader of a 9.00 yuan by cash as a.leader");
+    }
+}

@@ -1,0 +1,493 @@
+//! `tuan audit`: the chain as files, and a verdict on them.
+//!
+//! Fetching checks only that blocks are in order and of the right chain; the verdict comes from
+//! [`ledger_core::audit`], which needs nothing but the files and the founding document.
+
+use crate::{
+    exit::{self, Failure},
+    input,
+    output::{Output, plain},
+    session::Session,
+};
+use clap::Subcommand;
+use indicatif::ProgressBar;
+use ledger_core::{
+    audit::{
+        ARCHIVE_FILE_BYTES_MAX, Auditor, Checkpoint, Finding, Manifest, RecordError, RecordReader,
+        Report, Verdict, archive_file_name, read_records, record,
+    },
+    block::{CERTIFIED_BLOCK_BYTES_MAX, CertifiedBlock},
+    codec::decode_within,
+    crypto::ChainId,
+    types::Height,
+};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{self, BufReader, Write as _},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+/// What the manifest is called.
+const MANIFEST: &str = "manifest";
+/// What it is called until it is whole.
+const MANIFEST_NEW: &str = "manifest.new";
+/// Records whose signatures one thread checks at a time.
+const RECORDS_PER_THREAD: usize = 64;
+
+/// `tuan audit`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Copies the chain from a node; continues a copy that was begun
+    Fetch {
+        /// Folder for the copy
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Checks a copy from the founding document alone: 0 intact, 1 tampered, 3 incomplete
+    Verify {
+        /// Folder with the copy
+        archive: PathBuf,
+        /// A receipt or checkpoint kept from elsewhere: the chain cannot be shorter than it
+        #[arg(long, value_name = "FILE")]
+        checkpoint: Option<PathBuf>,
+    },
+}
+
+/// Runs `tuan audit`.
+pub(crate) fn run(command: &AuditCommand, session: &Session) -> Result<(), Failure> {
+    match command {
+        AuditCommand::Fetch { out } => {
+            let chain = match session.options().genesis {
+                Some(_) => session.genesis()?.chain,
+                None => session.client.status()?.chain,
+            };
+            let progress = progress();
+            let manifest = fetch(out, chain, |from| {
+                progress.set_message(format!("block {from}"));
+                session.client.archive(from)
+            })?;
+            progress.finish_and_clear();
+            let Manifest { first, last, .. } = manifest;
+            let answer = serde_json::json!({ "first": first, "last": last, "folder": out });
+            let text = format!("ok: blocks {first} to {last} in {}", out.display());
+            session.output.data(&text, &answer)
+        }
+        AuditCommand::Verify { archive, checkpoint } => {
+            let checkpoint = checkpoint.as_deref().map(read_checkpoint).transpose()?;
+            let mut entropy = [0; 32];
+            getrandom::fill(&mut entropy)
+                .map_err(|error| Failure::setup(format!("no randomness: {error}")))?;
+            let auditor = Auditor::new(session.genesis()?.initial_state().0, entropy, checkpoint);
+            let chain = session.genesis()?.chain;
+            tell(&verify(archive, chain, auditor, &entropy)?, session.output)
+        }
+    }
+}
+
+/// Shown on a terminal only.
+fn progress() -> ProgressBar {
+    let progress = ProgressBar::new_spinner();
+    progress.enable_steady_tick(Duration::from_millis(200));
+    progress
+}
+
+/// Copies blocks into `folder` until `archive` has no more, and writes the manifest.
+fn fetch(
+    folder: &Path,
+    chain: ChainId,
+    archive: impl Fn(Height) -> Result<Vec<u8>, Failure>,
+) -> Result<Manifest, Failure> {
+    let mut manifest = begin(folder, chain)?;
+    let mut file: Option<(fs::File, usize)> = None;
+    loop {
+        let next = manifest.last.next();
+        let records = archive(next)?;
+        if records.is_empty() {
+            break;
+        }
+        for bytes in RecordReader::new(&records[..]) {
+            let bytes = bytes.map_err(|error| wrong_answer(&error.to_string()))?;
+            let expected = manifest.last.next();
+            check_block(&bytes, chain, expected)?;
+            let record = record(&bytes);
+            let full =
+                |(_, length): &(fs::File, usize)| length + record.len() > ARCHIVE_FILE_BYTES_MAX;
+            if file.as_ref().is_none_or(full) {
+                let name = archive_file_name(expected);
+                let path = folder.join(&name);
+                // A leftover of an interrupted copy is not in the manifest, and is begun anew.
+                let created = fs::File::create(&path).map_err(|error| unwritable(&path, &error))?;
+                manifest.files.push(name);
+                file = Some((created, 0));
+            }
+            if let Some((file, length)) = file.as_mut() {
+                file.write_all(&record).map_err(|error| unwritable(folder, &error))?;
+                *length += record.len();
+            }
+            manifest.last = expected;
+        }
+        if let Some((file, _)) = &file {
+            file.sync_all().map_err(|error| unwritable(folder, &error))?;
+        }
+        write_manifest(folder, &manifest)?;
+    }
+    if manifest.files.is_empty() {
+        return Err(Failure::incomplete("the node has no blocks yet").help("try again later"));
+    }
+    Ok(manifest)
+}
+
+/// The manifest of a copy that was begun, or an empty one.
+fn begin(folder: &Path, chain: ChainId) -> Result<Manifest, Failure> {
+    fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    let path = folder.join(MANIFEST);
+    let unusable = |detail: &str| {
+        Failure::setup(format!("cannot continue the copy in {}: {detail}", folder.display()))
+            .help("name another folder with --out")
+    };
+    if path.exists() {
+        let manifest = Manifest::parse(&input::file_text(&path)?)
+            .map_err(|error| unusable(&error.to_string()))?;
+        return match manifest.chain == chain {
+            true => Ok(manifest),
+            false => Err(unusable(&format!("it is of chain {}", manifest.chain.short()))),
+        };
+    }
+    let mut entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error))?;
+    let foreign = entries.any(|entry| {
+        entry.is_ok_and(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            !name.ends_with(".blocks") && name != MANIFEST_NEW
+        })
+    });
+    if foreign {
+        return Err(unusable("there are other files in it"));
+    }
+    Ok(Manifest { chain, first: Height::ZERO.next(), last: Height::ZERO, files: Vec::new() })
+}
+
+fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), Failure> {
+    let path = folder.join(MANIFEST);
+    let fresh = folder.join(MANIFEST_NEW);
+    fs::write(&fresh, manifest.to_text())
+        .and_then(|()| fs::rename(&fresh, &path))
+        .map_err(|error| unwritable(&path, &error))
+}
+
+fn check_block(bytes: &[u8], chain: ChainId, expected: Height) -> Result<(), Failure> {
+    let certified: CertifiedBlock = decode_within(bytes, CERTIFIED_BLOCK_BYTES_MAX)
+        .map_err(|error| wrong_answer(&error.to_string()))?;
+    let header = &certified.block.header;
+    if header.chain != chain {
+        return Err(wrong_answer(&format!("a block is of chain {}", header.chain.short())));
+    }
+    if header.height != expected {
+        let found = header.height;
+        return Err(wrong_answer(&format!("block {found} came where {expected} was asked for")));
+    }
+    Ok(())
+}
+
+fn wrong_answer(detail: &str) -> Failure {
+    Failure::incomplete(format!("the node's archive cannot be used: {detail}"))
+        .help("ask another node with --node; what was copied stays and is continued")
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::setup(format!("cannot write {}: {error}", path.display()))
+        .help("check the folder and the room on the disk")
+}
+
+fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
+    Checkpoint::from_text(&input::file_text(path)?).map_err(|error| {
+        Failure::setup(format!("{} is no checkpoint: {error}", path.display()))
+            .help("name a receipt or a checkpoint that you kept")
+    })
+}
+
+/// Checks every file of a copy, in order.
+fn verify(
+    folder: &Path,
+    chain: ChainId,
+    mut auditor: Auditor,
+    entropy: &[u8; 32],
+) -> Result<Report, Failure> {
+    let unreadable = |error: io::Error| {
+        Failure::setup(format!("cannot read {}: {error}", folder.display()))
+            .help("name a folder made by `tuan audit fetch`")
+    };
+    let mut present = BTreeSet::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".blocks") {
+            present.insert(name);
+        }
+    }
+    let manifest = fs::read_to_string(folder.join(MANIFEST)).ok();
+    let parsed = manifest.as_deref().map(Manifest::parse);
+    let files: Vec<String> = match &parsed {
+        Some(Ok(manifest)) => manifest.files.clone(),
+        // Nobody trusts the manifest: without one, the names give the order.
+        Some(Err(_)) | None => present.iter().cloned().collect(),
+    };
+    let progress = progress();
+    for name in &files {
+        if auditor.has_findings() {
+            break;
+        }
+        if !present.contains(name) {
+            let rule = format!("file {} is missing", plain(name));
+            auditor.report_outside(Verdict::Incomplete, "file", &rule);
+            break;
+        }
+        progress.set_message(format!("{name} after block {}", auditor.height()));
+        verify_file(&folder.join(name), &mut auditor, entropy)?;
+    }
+    progress.finish_and_clear();
+    match parsed {
+        None => auditor.report_outside(Verdict::Incomplete, MANIFEST, "there is no manifest"),
+        Some(Err(error)) => auditor.report_outside(Verdict::Tampered, MANIFEST, &error.to_string()),
+        Some(Ok(manifest)) => check_manifest(&manifest, chain, &present, &mut auditor),
+    }
+    Ok(auditor.finish())
+}
+
+/// Compares what the manifest says with what was found.
+fn check_manifest(
+    manifest: &Manifest,
+    chain: ChainId,
+    present: &BTreeSet<String>,
+    auditor: &mut Auditor,
+) {
+    if auditor.has_findings() {
+        return;
+    }
+    let height = auditor.height();
+    let Manifest { last, .. } = manifest;
+    if manifest.chain != chain {
+        let rule = format!("the manifest names chain {}, genesis is {chain}", manifest.chain);
+        auditor.report_outside(Verdict::Tampered, MANIFEST, &rule);
+    } else if *last > height {
+        let rule = format!("the manifest promises blocks up to {last}");
+        auditor.report_outside(Verdict::Incomplete, MANIFEST, &rule);
+    } else if *last < height {
+        let rule = format!("the manifest ends at block {last}, the files at {height}");
+        auditor.report_outside(Verdict::Tampered, MANIFEST, &rule);
+    } else if let Some(extra) = present.iter().find(|name| !manifest.files.contains(name)) {
+        let rule = format!("file {} is not in the manifest", plain(extra));
+        auditor.report_outside(Verdict::Tampered, "file", &rule);
+    }
+}
+
+/// Checks the signatures of many records at once, on every core, then executes them one by one.
+fn verify_file(path: &Path, auditor: &mut Auditor, entropy: &[u8; 32]) -> Result<(), Failure> {
+    let unreadable = |error: &io::Error| {
+        Failure::setup(format!("cannot read {}: {error}", path.display()))
+            .help("check the disk, or fetch the archive again")
+    };
+    let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
+    let mut reader = RecordReader::new(BufReader::new(file));
+    let threads = thread::available_parallelism().map_or(1, |count| count.get());
+    loop {
+        let mut records = Vec::new();
+        let mut end = None;
+        while records.len() < RECORDS_PER_THREAD * threads && end.is_none() {
+            match reader.next() {
+                Some(Ok(bytes)) => records.push(bytes),
+                Some(Err(error)) => end = Some(Some(error)),
+                None => end = Some(None),
+            }
+        }
+        let keys = auditor.keys();
+        let read = thread::scope(|scope| {
+            let workers: Vec<_> = records
+                .chunks(RECORDS_PER_THREAD)
+                .map(|records| scope.spawn(|| read_records(&keys, records, entropy)))
+                .collect();
+            workers.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        for part in read {
+            let part = part.map_err(|_| Failure::bug("checking signatures panicked"))?;
+            part.into_iter().for_each(|block| auditor.take(block));
+        }
+        let Some(end) = end else { continue };
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+        match end {
+            None => {}
+            Some(RecordError::Io(error)) => return Err(unreadable(&error)),
+            Some(RecordError::Truncated) if !auditor.has_findings() => {
+                let rule = format!("{} ends within a record", plain(&name));
+                auditor.report_outside(Verdict::Incomplete, "record", &rule);
+            }
+            Some(error) if !auditor.has_findings() => {
+                let rule = format!("{}: {error}", plain(&name));
+                auditor.report_outside(Verdict::Tampered, "record", &rule);
+            }
+            Some(_) => {}
+        }
+        return Ok(());
+    }
+}
+
+/// Prints the report and ends as the verdict says.
+fn tell(report: &Report, output: Output) -> Result<(), Failure> {
+    let Report { verdict, height, entries, state_root, end_is_proven, findings } = report;
+    let end = match (verdict, end_is_proven) {
+        (Verdict::Intact, true) => "\nthe checkpoint is in the chain".to_owned(),
+        (Verdict::Intact, false) => {
+            "\nwithout a checkpoint at its end nobody can tell whether later blocks were left out"
+                .to_owned()
+        }
+        _ => String::new(),
+    };
+    let mut text = format!(
+        "{verdict}: {entries} entries in blocks up to {height} are right, state root {state_root}{end}"
+    );
+    for finding in findings {
+        text.push_str(&format!("\n{}", sentence(finding)));
+    }
+    output.data(&text, report)?;
+    let count = findings.len();
+    match verdict {
+        Verdict::Intact => Ok(()),
+        Verdict::Tampered => Err(Failure::refused(format!(
+            "the archive is tampered with: {count} findings"
+        ))
+        .help(
+            "compare with a copy from another node; the findings name the first place that differs",
+        )),
+        Verdict::Incomplete => {
+            Err(Failure::incomplete(format!("the archive is incomplete: {count} findings"))
+                .help("fetch the rest with `tuan audit fetch`, from another node if need be"))
+        }
+    }
+}
+
+fn sentence(finding: &Finding) -> String {
+    let Finding { height, entry, field, rule, organisation } = finding;
+    let mut place = height.map_or_else(String::new, |height| format!("block {height}, "));
+    if let Some(entry) = entry {
+        place.push_str(&format!("entry {entry}, "));
+    }
+    let who = organisation.as_ref().map_or_else(String::new, |name| format!(" ({})", plain(name)));
+    format!("{place}{}: {}{who}", plain(field), plain(rule))
+}
+
+// The verdicts' exit codes are part of the interface.
+const _: () = assert!(exit::OK == 0 && exit::REFUSED == 1 && exit::INCOMPLETE == 3);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::genesis::tests::orchard;
+    use ledger_core::{
+        block::{Block, Header},
+        codec::{List, encode},
+        consensus::QuorumCertificate,
+        crypto::{BlockHash, Digest},
+        types::{Round, TimestampMs, ValidatorIndex},
+    };
+
+    /// A block that only looks like one.
+    fn block(chain: ChainId, height: u64) -> Vec<u8> {
+        let header = Header {
+            format: 1,
+            rules: 1,
+            chain,
+            height: Height::new(height),
+            time: TimestampMs::ZERO,
+            proposer: ValidatorIndex::ZERO,
+            round: Round::ZERO,
+            parent: BlockHash::default(),
+            log_size: 0,
+            log_root: Digest::default(),
+            state_root: Digest::default(),
+            validators: Digest::default(),
+            next_validators: Digest::default(),
+            evidence: Digest::default(),
+        };
+        let certificate = QuorumCertificate {
+            height: header.height,
+            round: Round::ZERO,
+            block: header.hash(),
+            signatures: List::default(),
+        };
+        encode(&CertifiedBlock { block: Block { header, entries: List::default() }, certificate })
+    }
+
+    /// A node with this many blocks, two for each answer.
+    fn node(chain: ChainId, last: u64) -> impl Fn(Height) -> Result<Vec<u8>, Failure> {
+        move |from| {
+            let heights = (from.get()..=last).take(2);
+            Ok(heights.flat_map(|height| record(&block(chain, height))).collect())
+        }
+    }
+
+    fn audited(folder: &Path) -> Report {
+        let genesis = orchard();
+        let auditor = Auditor::new(genesis.initial_state().0, [7; 32], None);
+        verify(folder, genesis.chain, auditor, &[7; 32]).expect("readable")
+    }
+
+    #[test]
+    fn a_copy_is_written_and_continued() {
+        let chain = orchard().chain;
+        let folder = tempfile::tempdir().expect("a folder");
+        let manifest = fetch(folder.path(), chain, node(chain, 3)).expect("copies");
+        assert_eq!((manifest.first, manifest.last), (Height::new(1), Height::new(3)));
+        let manifest = fetch(folder.path(), chain, node(chain, 5)).expect("continues");
+        assert_eq!(manifest.last, Height::new(5));
+        assert_eq!(manifest.files, ["000000000001.blocks", "000000000004.blocks"]);
+        let text = fs::read_to_string(folder.path().join(MANIFEST)).expect("is there");
+        assert_eq!(Manifest::parse(&text), Ok(manifest));
+        let again = fetch(folder.path(), chain, node(chain, 5)).expect("nothing new");
+        assert_eq!(again.last, Height::new(5));
+    }
+
+    #[test]
+    fn a_node_that_answers_something_else_is_told() {
+        let chain = orchard().chain;
+        let folder = tempfile::tempdir().expect("a folder");
+        let other = ChainId::new([1; 32]);
+        for records in [
+            record(&block(other, 1)),
+            record(&block(chain, 2)),
+            record(b"nonsense"),
+            record(&block(chain, 1))[..40].to_vec(),
+        ] {
+            let failure = fetch(folder.path(), chain, |_| Ok(records.clone())).expect_err("wrong");
+            assert_eq!(failure.number(), exit::INCOMPLETE);
+        }
+        let empty = fetch(folder.path(), chain, node(chain, 0)).expect_err("nothing");
+        assert_eq!(empty.number(), exit::INCOMPLETE);
+        fetch(folder.path(), chain, node(chain, 1)).expect("copies");
+        let foreign = fetch(folder.path(), other, node(other, 1)).expect_err("another chain");
+        assert_eq!(foreign.number(), exit::SETUP);
+    }
+
+    #[test]
+    fn blocks_that_nobody_signed_are_tampered_and_a_lost_file_is_incomplete() {
+        let chain = orchard().chain;
+        let folder = tempfile::tempdir().expect("a folder");
+        fetch(folder.path(), chain, node(chain, 2)).expect("copies");
+        let report = audited(folder.path());
+        assert_eq!((report.verdict, report.height), (Verdict::Tampered, Height::ZERO));
+        assert_eq!(report.findings[0].height, Some(Height::new(1)));
+        let told = tell(&report, Output::new(false)).expect_err("no");
+        assert_eq!(told.number(), exit::REFUSED);
+
+        fs::remove_file(folder.path().join("000000000001.blocks")).expect("removes");
+        let report = audited(folder.path());
+        assert_eq!(report.verdict, Verdict::Incomplete);
+        let told = tell(&report, Output::new(false)).expect_err("no");
+        assert_eq!(told.number(), exit::INCOMPLETE);
+
+        fs::remove_file(folder.path().join(MANIFEST)).expect("removes");
+        assert_eq!(audited(folder.path()).verdict, Verdict::Incomplete);
+        fs::write(folder.path().join(MANIFEST), "something").expect("writes");
+        assert_eq!(audited(folder.path()).verdict, Verdict::Tampered);
+    }
+}

@@ -1,0 +1,119 @@
+//! How `tuan` ends. The codes are part of its interface.
+
+use std::{fmt, process::ExitCode};
+
+/// Everything asked for was done, or stands in the ledger already.
+pub(crate) const OK: u8 = 0;
+/// The ledger or the verdict says no.
+pub(crate) const REFUSED: u8 = 1;
+/// The command line or a file given with it is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// Something is missing, or nobody knows yet whether it was done.
+pub(crate) const INCOMPLETE: u8 = 3;
+/// A key, genesis or directory file cannot be used.
+pub(crate) const SETUP: u8 = 4;
+/// No node answers.
+pub(crate) const UNREACHABLE: u8 = 5;
+/// A mistake of this program.
+pub(crate) const BUG: u8 = 70;
+
+/// Why a command ends early: what failed, and one line that helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), help: None }
+    }
+
+    /// The ledger or the verdict says no.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(REFUSED, message)
+    }
+
+    /// The user wrote something that cannot be read.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(USAGE, message)
+    }
+
+    /// Not everything could be had, or the outcome is not known.
+    pub(crate) fn incomplete(message: impl Into<String>) -> Self {
+        Self::new(INCOMPLETE, message)
+    }
+
+    /// A file that the work rests on cannot be used.
+    pub(crate) fn setup(message: impl Into<String>) -> Self {
+        Self::new(SETUP, message)
+    }
+
+    /// No node answers.
+    pub(crate) fn unreachable(message: impl Into<String>) -> Self {
+        Self::new(UNREACHABLE, message)
+    }
+
+    /// This program is at fault.
+    pub(crate) fn bug(message: impl Into<String>) -> Self {
+        Self::new(BUG, message).help("this is a mistake of tuan itself; please report it")
+    }
+
+    /// Whoever read our output has stopped reading: not a failure, and nothing to say.
+    pub(crate) fn reader_left() -> Self {
+        Self::new(OK, String::new())
+    }
+
+    /// Adds the line that says what to do.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds that line where there is none yet.
+    #[must_use]
+    pub(crate) fn or_help(self, help: &str) -> Self {
+        if self.help.is_some() { self } else { self.help(help) }
+    }
+
+    /// How the process ends.
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+
+    /// The number of [`Self::code`].
+    #[cfg(test)]
+    pub(crate) fn number(&self) -> u8 {
+        self.code
+    }
+
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.message.is_empty()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "\nhelp: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_and_what_to_do() {
+        let failure = Failure::setup("cannot read key.pem").help("name it with --key");
+        assert_eq!(failure.to_string(), "error: cannot read key.pem\nhelp: name it with --key");
+        assert_eq!(failure.number(), SETUP);
+        assert!(Failure::reader_left().is_silent());
+    }
+}

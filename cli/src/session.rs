@@ -1,0 +1,390 @@
+//! What every command works with: the options, the nodes, the chain, the signer, the directory.
+
+use crate::{
+    client::{Client, Sent},
+    directory::{Directory, Tags},
+    exit::Failure,
+    genesis as founding,
+    names::Names,
+    output::{self, Language, Output},
+    proof,
+    signer::{self, Secrets, Signer},
+};
+use genesis::Genesis;
+use ledger_core::{
+    api::{AccountView, GroupBuyView, OpenGroupBuy, Problem},
+    crypto::TransactionId,
+    fund::{AccountId, Action, ChannelId, Policy},
+    types::{Code, Fen, GroupBuyId, Height, LogIndex, TimestampMs},
+};
+use serde::Serialize;
+use std::{
+    cell::{OnceCell, RefCell},
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// The options that every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// Nodes to ask, in this order; repeat it or separate them by commas
+    #[arg(
+        long = "node",
+        value_name = "URL",
+        env = "TUAN_NODE",
+        value_delimiter = ',',
+        default_value = "http://127.0.0.1:7101",
+        global = true
+    )]
+    pub(crate) nodes: Vec<String>,
+    /// Founding document of the chain
+    #[arg(long, value_name = "FILE", env = "TUAN_GENESIS", global = true)]
+    pub(crate) genesis: Option<PathBuf>,
+    /// Your signing key
+    #[arg(long, value_name = "FILE", env = "TUAN_KEY", global = true)]
+    pub(crate) key: Option<PathBuf>,
+    /// File with the passphrase of the key; else TUAN_PASSPHRASE, else a prompt
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Your member name, if the key alone does not say it
+    #[arg(long = "as", value_name = "NAME", global = true)]
+    pub(crate) member: Option<String>,
+    /// Language of refusals; else that of the environment
+    #[arg(long, value_enum, global = true)]
+    pub(crate) lang: Option<Language>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Directory of households
+    #[arg(long, value_name = "FILE", env = "TUAN_DIRECTORY", global = true)]
+    pub(crate) directory: Option<PathBuf>,
+    /// Do not wait until the ledger has decided
+    #[arg(long, global = true)]
+    pub(crate) no_wait: bool,
+    /// How long to wait for the decision
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, global = true)]
+    pub(crate) wait: u64,
+}
+
+/// One run of a command.
+pub(crate) struct Session {
+    /// Where the answer goes.
+    pub(crate) output: Output,
+    /// The nodes.
+    pub(crate) client: Client,
+    options: Options,
+    language: Language,
+    secrets: Secrets,
+    genesis: OnceCell<Genesis>,
+    signer: OnceCell<Signer>,
+    /// Pseudonyms used so far, to tell refusals with numbers.
+    tags: RefCell<Tags>,
+}
+
+/// A transaction that is in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Entered {
+    /// Its id.
+    pub(crate) id: TransactionId,
+    /// Its block.
+    pub(crate) height: Height,
+    /// Its place in the log.
+    pub(crate) log_index: LogIndex,
+    /// Its receipt was checked against genesis.
+    pub(crate) receipt_verified: bool,
+}
+
+/// What became of an action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// In the ledger, and proven so.
+    Entered(Entered),
+    /// The ledger said so before.
+    AlreadyDone(String),
+    /// Sent, and nobody waited.
+    Pending(TransactionId),
+    /// The ledger will not have it.
+    Refused(Box<Problem>),
+}
+
+impl Session {
+    /// Gathers what the options name; reads nothing yet.
+    ///
+    /// # Errors
+    /// A usage [`Failure`] for addresses that are none.
+    pub(crate) fn new(
+        options: Options,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let secrets = Secrets::of(options.passphrase_file.clone(), environment("TUAN_PASSPHRASE"));
+        let language = options.lang.unwrap_or_else(|| Language::of_environment(&environment));
+        Ok(Self {
+            output: Output::new(options.json),
+            client: Client::new(&options.nodes)?,
+            options,
+            language,
+            secrets,
+            genesis: OnceCell::new(),
+            signer: OnceCell::new(),
+            tags: RefCell::default(),
+        })
+    }
+
+    /// Where passphrases come from.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// The options.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The chain.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if no founding document is named or it is not one.
+    pub(crate) fn genesis(&self) -> Result<&Genesis, Failure> {
+        if let Some(genesis) = self.genesis.get() {
+            return Ok(genesis);
+        }
+        let path = self.options.genesis.as_deref().ok_or_else(|| {
+            Failure::setup("no founding document is named")
+                .help("name it with --genesis or TUAN_GENESIS; receipts are verified against it")
+        })?;
+        let genesis = founding::load(path)?;
+        Ok(self.genesis.get_or_init(|| genesis))
+    }
+
+    /// Who signs.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the key cannot be used.
+    pub(crate) fn signer(&self) -> Result<&Signer, Failure> {
+        if let Some(signer) = self.signer.get() {
+            return Ok(signer);
+        }
+        let genesis = self.genesis()?;
+        let key = signer::load_key(self.options.key.as_deref(), &self.secrets)?;
+        let signer = Signer::new(genesis, key, self.options.member.as_deref())?;
+        Ok(self.signer.get_or_init(|| signer))
+    }
+
+    /// What members are called: by the founding document, or else by a node.
+    pub(crate) fn names(&self) -> Result<Names, Failure> {
+        if self.options.genesis.is_some() {
+            return Ok(Names::of_genesis(self.genesis()?));
+        }
+        Ok(Names::of_members(&self.client.members()?))
+    }
+
+    /// What the members agreed on: by the founding document, or else by a node.
+    pub(crate) fn policy(&self) -> Result<Policy, Failure> {
+        if self.options.genesis.is_some() {
+            return Ok(self.genesis()?.policy.clone());
+        }
+        self.client.get("/v1/policy")
+    }
+
+    /// The channel of this name.
+    pub(crate) fn channel(&self, name: &Code<16>) -> Result<ChannelId, Failure> {
+        let policy = self.policy()?;
+        let found = (0u8..).zip(&policy.channels).find(|(_, channel)| channel.name == *name);
+        found.map(|(id, _)| id).ok_or_else(|| {
+            let known: Vec<_> = policy.channels.iter().map(|c| c.name.to_string()).collect();
+            Failure::usage(format!("there is no channel {name}"))
+                .help(format!("the channels are: {}", known.join(", ")))
+        })
+    }
+
+    /// The pseudonyms of a group buy's households.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if no directory is named or it is not one.
+    pub(crate) fn tags(&self, group_buy: &GroupBuyId) -> Result<Tags, Failure> {
+        let path = self.options.directory.as_deref().ok_or_else(|| {
+            Failure::setup("no directory of households is named").help(
+                "name it with --directory or TUAN_DIRECTORY; make one with `tuan directory new`",
+            )
+        })?;
+        let tags = Directory::load(path)?.tags(group_buy);
+        self.tags.replace(tags.clone());
+        Ok(tags)
+    }
+
+    /// The pseudonyms, as far as they are known: none without a directory.
+    pub(crate) fn tags_if_known(&self, group_buy: &GroupBuyId) -> Result<Tags, Failure> {
+        match self.options.directory {
+            Some(_) => self.tags(group_buy),
+            None => Ok(Tags::default()),
+        }
+    }
+
+    /// A group buy that is not closed, with a filing that has the hash it is known by.
+    ///
+    /// # Errors
+    /// A refused [`Failure`] if there is none, it is closed, or the node mixes something up.
+    pub(crate) fn group_buy(&self, id: &GroupBuyId) -> Result<OpenGroupBuy, Failure> {
+        match self.client.group_buy(id)? {
+            GroupBuyView::Open(view) => {
+                check_filing(&view, id)?;
+                Ok(*view)
+            }
+            GroupBuyView::Closed { .. } => {
+                Err(Failure::refused(format!("group buy {id} is closed"))
+                    .help(format!("its seal remains: `tuan buy show {id}`")))
+            }
+        }
+    }
+
+    /// Signs an action, sends it, waits for the decision and verifies the receipt.
+    ///
+    /// # Errors
+    /// A [`Failure`] if it cannot be signed, nobody answers, or no receipt verifies. A refusal is an
+    /// [`Outcome`].
+    pub(crate) fn submit(&self, action: Action) -> Result<Outcome, Failure> {
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce)
+            .map_err(|error| Failure::setup(format!("no randomness: {error}")))?;
+        let signed = self.signer()?.sign(action, now()?, u64::from_le_bytes(nonce))?;
+        let patience = (!self.options.no_wait).then(|| Duration::from_secs(self.options.wait));
+        match self.client.submit(&signed.id(), signed.bytes(), patience)? {
+            Sent::Pending => Ok(Outcome::Pending(signed.id())),
+            Sent::Refused(problem) if problem.already_done => {
+                Ok(Outcome::AlreadyDone(self.tell(&problem)))
+            }
+            Sent::Refused(problem) => Ok(Outcome::Refused(problem)),
+            Sent::Decided { height, log_index } => {
+                let genesis = self.genesis()?;
+                let mut failure = None;
+                for view in self.client.entries(log_index)? {
+                    match proof::verify_of(genesis, &view.receipt, &signed, log_index) {
+                        Ok(_) => {
+                            let id = signed.id();
+                            let receipt_verified = true;
+                            return Ok(Outcome::Entered(Entered {
+                                id,
+                                height,
+                                log_index,
+                                receipt_verified,
+                            }));
+                        }
+                        Err(error) => failure = Some(error),
+                    }
+                }
+                Err(failure.unwrap_or_else(|| Failure::incomplete("no node gave a receipt")))
+            }
+        }
+    }
+
+    /// Submits one action and reports what became of it.
+    ///
+    /// # Errors
+    /// As [`Self::submit`], and a refused [`Failure`] for a refusal.
+    pub(crate) fn submit_one(&self, action: Action) -> Result<(), Failure> {
+        match self.submit(action)? {
+            Outcome::Entered(entered) => self.output.data(&entered.to_string(), &entered),
+            Outcome::AlreadyDone(note) => self.already_done(&note),
+            Outcome::Pending(id) => {
+                let answer = serde_json::json!({ "id": id, "progress": "pending" });
+                self.output.data(&format!("sent: {id}, not decided yet"), &answer)
+            }
+            Outcome::Refused(problem) => Err(self.refusal(&problem)),
+        }
+    }
+
+    /// Reports that the ledger says already what was to be said.
+    pub(crate) fn already_done(&self, note: &str) -> Result<(), Failure> {
+        let answer = serde_json::json!({ "already_done": true, "note": note });
+        self.output.data(&format!("ok: already done: {note}"), &answer)
+    }
+
+    /// A problem in the user's language.
+    pub(crate) fn tell(&self, problem: &Problem) -> String {
+        let zh = problem.detail_zh.as_ref().filter(|_| self.language == Language::Zh);
+        let text = output::plain(zh.unwrap_or(&problem.detail));
+        self.tags.borrow().with_numbers(&text)
+    }
+
+    /// The failure that a refusal is.
+    pub(crate) fn refusal(&self, problem: &Problem) -> Failure {
+        let text = self.tell(problem);
+        refusal(problem.refusal, &text)
+    }
+}
+
+/// Refusals say what happened, then what to do.
+fn refusal(number: Option<u16>, text: &str) -> Failure {
+    let split = text.split_once("; ").or_else(|| text.split_once('；'));
+    let (what, help) = split.map_or((text, None), |(what, help)| (what, Some(help)));
+    let failure = match number {
+        // The mempool is full: nothing is decided about the transaction itself.
+        Some(110) => Failure::incomplete(what),
+        Some(number) => Failure::refused(format!("{what} (refusal {number})")),
+        None => Failure::refused(what),
+    };
+    match help {
+        Some(help) => failure.help(help),
+        None => failure,
+    }
+}
+
+impl std::fmt::Display for Entered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { height, log_index, .. } = self;
+        write!(f, "ok: entry {log_index} at height {height}, receipt verified")
+    }
+}
+
+/// The filing that a node shows is the one that the ledger knows by its hash.
+fn check_filing(view: &OpenGroupBuy, id: &GroupBuyId) -> Result<(), Failure> {
+    if view.id != *id || view.filing.group_buy != *id || view.filing.digest() != view.header.filing
+    {
+        return Err(Failure::refused("the node shows a filing that is not of this group buy")
+            .help("the node is at fault; ask another with --node"));
+    }
+    Ok(())
+}
+
+/// The time now, by this computer's clock.
+///
+/// # Errors
+/// A setup [`Failure`] if the clock stands before 1970.
+pub(crate) fn now() -> Result<TimestampMs, Failure> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+    let ms = since.and_then(|since| u64::try_from(since.as_millis()).ok());
+    ms.map(TimestampMs::new)
+        .ok_or_else(|| Failure::setup("this computer's clock is wrong").help("set the clock"))
+}
+
+/// The balance of an account among those that a node shows.
+pub(crate) fn balance(accounts: &[AccountView], account: &AccountId) -> Fen {
+    accounts.iter().find(|view| view.account == *account).map_or(Fen::ZERO, |view| view.balance)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{exit, testing};
+
+    #[test]
+    fn a_refusal_says_what_happened_and_what_to_do() {
+        let english = refusal(Some(700), "the account holds 2 fen; wait for more");
+        assert_eq!(
+            english.to_string(),
+            "error: the account holds 2 fen (refusal 700)\nhelp: wait for more"
+        );
+        let chinese = refusal(Some(600), "总额不符；请核对");
+        assert_eq!(chinese.to_string(), "error: 总额不符 (refusal 600)\nhelp: 请核对");
+        assert_eq!(refusal(Some(110), "full").number(), exit::INCOMPLETE);
+    }
+
+    #[test]
+    fn a_filing_that_has_another_hash_is_not_taken() {
+        let mut view = testing::group_buy();
+        let id = view.id;
+        assert_eq!(check_filing(&view, &id), Ok(()));
+        view.filing.relation_declared = true;
+        assert_eq!(check_filing(&view, &id).expect_err("differs").number(), exit::REFUSED);
+    }
+}
