@@ -469,7 +469,7 @@ pub fn execute(
             return Err(InvalidBlock::Evidence { position });
         }
         next.convict(evidence, parent.height.next());
-        let bytes = EntryBytes(encode(&Entry::Evidence(evidence.clone())));
+        let bytes = EntryBytes(encode(&Entry::Evidence(*evidence)));
         bytes_left = bytes_left.saturating_sub(bytes.0.len() + 8);
         entries.push(ExecutedEntry { bytes, transaction: None, transfers: Vec::new() });
     }

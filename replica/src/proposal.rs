@@ -1,12 +1,12 @@
 //! Building blocks and judging them, at the height being decided.
 
 use ledger_core::{
-    block::{Block, BlockOutline, Entry},
+    block::{BLOCK_EVIDENCE_MAX, Block, BlockOutline, Entry},
     codec::List,
     consensus::{Evidence, ValidationRequest, Validity},
     crypto::{BlockHash, EntryHash},
     fund::Reads,
-    ledger::{Executed, OnRefusal, Proposed, State, execute},
+    ledger::{Executed, InvalidBlock, OnRefusal, Proposed, State, execute},
     transaction::{ReceivedTransaction, VerifiedTransaction},
     types::{Round, TimestampMs},
 };
@@ -115,10 +115,22 @@ impl Proposals {
         evidence: &[Evidence],
         transactions: &[VerifiedTransaction],
     ) -> Option<Executed> {
-        let evidence: Vec<_> =
-            evidence.iter().filter(|e| state.accepts_evidence(e)).cloned().collect();
-        let executed =
-            execute(state, reads, proposed, &evidence, transactions, OnRefusal::LeaveOut).ok()?;
+        let mut evidence: Vec<_> = evidence
+            .iter()
+            .filter(|found| state.accepts_evidence(found))
+            .take(BLOCK_EVIDENCE_MAX)
+            .cloned()
+            .collect();
+        let executed = loop {
+            match execute(state, reads, proposed, &evidence, transactions, OnRefusal::LeaveOut) {
+                Ok(executed) => break executed,
+                // New by itself, but not after what stands before it: too much against one validator.
+                Err(InvalidBlock::Evidence { position }) if position < evidence.len() => {
+                    evidence.remove(position);
+                }
+                Err(_) => return None,
+            }
+        };
         let included: BTreeSet<_> =
             executed.entries.iter().filter_map(|entry| entry.transaction).collect();
         let listed = transactions

@@ -1014,6 +1014,10 @@ impl Replica {
     }
 
     fn decide(&mut self, certificate: &QuorumCertificate) {
+        if self.is_storing() {
+            // Block sync was first: the block of this very height is on its way to the disk.
+            return;
+        }
         let executed = self.proposals.take(&certificate.block);
         let executed = executed.expect("consensus decides only what was judged valid");
         self.store_decided(executed, certificate);
@@ -1027,17 +1031,13 @@ impl Replica {
     /// The block is durable: the next height begins.
     fn apply(&mut self, executed: Executed) {
         let height = executed.header.height;
-        if height != self.state.tip().height.next() {
-            return;
-        }
-        let mut index = executed.first_index.get();
-        for entry in &executed.entries {
+        assert_eq!(height, self.state.tip().height.next(), "one block of a height is stored at a time");
+        for (index, entry) in (executed.first_index.get()..).zip(&executed.entries) {
             if let Some(id) = entry.transaction {
                 let log_index = LogIndex::new(index);
                 self.close_requests(&id, &Outcome::Decided { id, height, log_index });
                 self.mempool_forget(&id);
             }
-            index += 1;
         }
         self.actions.push(Action::Applied {
             height,
@@ -1153,6 +1153,14 @@ impl Replica {
 
     pub(crate) fn sync_parts(&mut self) -> (&mut Sync, &State, &ChainStore, &[u8; 32]) {
         (&mut self.sync, &self.state, &self.store, &self.entropy)
+    }
+
+    pub(crate) fn sync(&self) -> &Sync {
+        &self.sync
+    }
+
+    pub(crate) fn now(&self) -> TimestampMs {
+        self.now
     }
 
     pub(crate) fn is_storing(&self) -> bool {

@@ -11,43 +11,66 @@ use ledger_core::{
     block::CertifiedBlock,
     codec::{List, decode},
     replay::replay,
-    types::Height,
+    types::{DurationMs, Height, TimestampMs},
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+
+/// How long an answer may take before another node is asked too. It doubles with each that is silent: an
+/// answer of some megabytes takes its time, and others on the way at once would only slow it down.
+const ANSWER_WAIT: DurationMs = DurationMs::new(1_000);
+/// How often that doubles at most.
+const DOUBLINGS_MAX: usize = 4;
 
 /// Where catching up stands.
 #[derive(Debug, Default)]
 pub(crate) struct Sync {
-    /// From whom blocks were asked and have not come.
-    asked: Option<NodeId>,
+    /// From whom blocks were asked and have not come. A slow answer still counts after others were asked,
+    /// or a long road would let none ever come in time.
+    asked: BTreeSet<NodeId>,
+    /// When another one is asked.
+    retry_at: TimestampMs,
+    /// Who answered last, and so is likely to answer again.
+    served: Option<NodeId>,
     /// Blocks that have come and wait for the one before them to be durable.
     blocks: VecDeque<(NodeId, Vec<u8>)>,
 }
 
 impl Sync {
     pub(crate) fn is_waiting(&self) -> bool {
-        self.asked.is_some()
+        !self.asked.is_empty()
     }
 }
 
 impl Replica {
     /// A peer says that it is ahead.
     pub(crate) fn ask_for_blocks(&mut self, from: NodeId) {
-        let height = self.consensus().height();
         let (sync, ..) = self.sync_parts();
-        if sync.asked.is_none() && sync.blocks.is_empty() {
-            sync.asked = Some(from);
-            self.send_message(from, &PeerMessage::GetBlocks(height));
+        if sync.asked.is_empty() && sync.blocks.is_empty() {
+            self.ask(from);
         }
     }
 
-    /// What was asked for has not come: ask somebody else.
-    pub(crate) fn retry_sync(&mut self) {
+    fn ask(&mut self, from: NodeId) {
+        let (now, height) = (self.now(), self.consensus().height());
         let (sync, ..) = self.sync_parts();
-        if sync.asked.take().is_some()
-            && let Some(node) = self.connected_ahead()
-        {
-            self.ask_for_blocks(node);
+        let doublings = sync.asked.len().min(DOUBLINGS_MAX);
+        sync.retry_at = now.after(DurationMs::new(ANSWER_WAIT.get() << doublings));
+        sync.asked.insert(from);
+        self.send_message(from, &PeerMessage::GetBlocks(height));
+    }
+
+    /// What was asked for has not come: ask somebody else too.
+    pub(crate) fn retry_sync(&mut self) {
+        let now = self.now();
+        let (sync, ..) = self.sync_parts();
+        if sync.asked.is_empty() || now < sync.retry_at {
+            return;
+        }
+        sync.served = None;
+        match self.connected_ahead() {
+            Some(node) => self.ask(node),
+            // Nobody is ahead any more; a view tells when somebody is.
+            None => self.sync_parts().0.asked.clear(),
         }
     }
 
@@ -80,10 +103,11 @@ impl Replica {
     /// Blocks that were asked for.
     pub(crate) fn take_blocks(&mut self, from: NodeId, blocks: List<Vec<u8>, BLOCKS_MAX>) {
         let (sync, ..) = self.sync_parts();
-        if sync.asked != Some(from) {
+        if !sync.asked.contains(&from) {
             return;
         }
-        sync.asked = None;
+        sync.asked.clear();
+        sync.served = Some(from);
         sync.blocks = blocks.into_vec().into_iter().map(|bytes| (from, bytes)).collect();
         self.continue_sync();
     }
@@ -117,12 +141,20 @@ impl Replica {
         }
     }
 
+    fn sync_served(&self) -> Option<NodeId> {
+        self.sync().served
+    }
+
     fn consensus_height_to_apply(&self) -> Height {
         self.state().tip().height.next()
     }
 
     fn connected_ahead_of_tip(&self) -> Option<NodeId> {
         let next = self.consensus_height_to_apply();
-        self.connected_ahead().filter(|node| self.peer(*node).1.is_some_and(|at| at > next))
+        let is_ahead = |node: &NodeId| {
+            let (connected, height) = self.peer(*node);
+            connected && height.is_some_and(|at| at > next)
+        };
+        self.sync_served().filter(is_ahead).or_else(|| self.connected_ahead().filter(is_ahead))
     }
 }

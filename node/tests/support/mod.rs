@@ -29,10 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CREATED_MS: u64 = 1_767_225_600_000;
 const CHAIN: &str = "orchard-1";
 
-pub const PROPERTY: u16 = 0;
-pub const COMMITTEE: u16 = 1;
-pub const SUPPLIER: u16 = 2;
-pub const LEADER: u16 = 4;
+pub(crate) const PROPERTY: u16 = 0;
+pub(crate) const COMMITTEE: u16 = 1;
+pub(crate) const SUPPLIER: u16 = 2;
+pub(crate) const LEADER: u16 = 4;
 
 const MEMBERS: [(&str, Role); 5] = [
     ("property", Role::Property),
@@ -43,7 +43,7 @@ const MEMBERS: [(&str, Role); 5] = [
 ];
 
 /// Asks until the answer is there.
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
@@ -59,33 +59,33 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-pub fn member_key(member: u16) -> SecretKey {
+pub(crate) fn member_key(member: u16) -> SecretKey {
     SecretKey::from_seed(&[u8::try_from(member).unwrap() + 1; 32])
 }
 
-pub fn tuand() -> Command {
+pub(crate) fn tuand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tuand"));
     command.env("TUAND_LOG", "warn");
     command
 }
 
-pub struct Node {
-    pub home: PathBuf,
-    pub api: String,
+pub(crate) struct Node {
+    pub(crate) home: PathBuf,
+    pub(crate) api: String,
     process: Option<Child>,
 }
 
-pub struct Cluster {
-    pub directory: tempfile::TempDir,
-    pub genesis: Genesis,
-    pub genesis_file: PathBuf,
-    pub nodes: Vec<Node>,
+pub(crate) struct Cluster {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) genesis: Genesis,
+    pub(crate) genesis_file: PathBuf,
+    pub(crate) nodes: Vec<Node>,
     nonce: u64,
 }
 
 impl Cluster {
     /// Founds a chain whose first four members run validators.
-    pub fn found() -> Self {
+    pub(crate) fn found() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let founding = founding_id(&CHAIN.parse().unwrap(), TimestampMs::new(CREATED_MS));
         let mut nodes = Vec::new();
@@ -147,34 +147,34 @@ impl Cluster {
         Self { directory, genesis, genesis_file, nodes, nonce: 0 }
     }
 
-    pub fn run_command(&self, node: usize) -> Command {
+    pub(crate) fn run_command(&self, node: usize) -> Command {
         let mut command = tuand();
         command.arg("run").arg("--home").arg(&self.nodes[node].home);
         command.arg("--genesis").arg(&self.genesis_file);
         command
     }
 
-    pub fn start(&mut self, node: usize) {
+    pub(crate) fn start(&mut self, node: usize) {
         let child = self.run_command(node).stdin(Stdio::null()).spawn().unwrap();
         self.nodes[node].process = Some(child);
         eventually("the API of a node", || self.status(node));
     }
 
-    pub fn start_all(&mut self) {
+    pub(crate) fn start_all(&mut self) {
         for node in 0..self.nodes.len() {
             self.start(node);
         }
     }
 
     /// SIGKILL: no chance to put anything in order.
-    pub fn kill(&mut self, node: usize) {
+    pub(crate) fn kill(&mut self, node: usize) {
         let mut child = self.nodes[node].process.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
     }
 
     /// SIGTERM: a clean stop.
-    pub fn stop(&mut self, node: usize) -> ExitStatus {
+    pub(crate) fn stop(&mut self, node: usize) -> ExitStatus {
         let mut child = self.nodes[node].process.take().unwrap();
         let id = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
@@ -185,16 +185,16 @@ impl Cluster {
         format!("http://{}{path}", self.nodes[node].api)
     }
 
-    pub fn get<T: serde::de::DeserializeOwned>(&self, node: usize, path: &str) -> Option<T> {
+    pub(crate) fn get<T: serde::de::DeserializeOwned>(&self, node: usize, path: &str) -> Option<T> {
         let response = agent().get(self.url(node, path)).call().ok()?;
         response.into_body().read_json().ok()
     }
 
-    pub fn status(&self, node: usize) -> Option<Status> {
+    pub(crate) fn status(&self, node: usize) -> Option<Status> {
         self.get(node, "/v1/status")
     }
 
-    pub fn sign(&mut self, author: u16, action: Action) -> ReceivedTransaction {
+    pub(crate) fn sign(&mut self, author: u16, action: Action) -> ReceivedTransaction {
         self.nonce += 1;
         let expires = node::runtime::now().after(DurationMs::new(3_600_000));
         let transaction = Transaction {
@@ -208,7 +208,12 @@ impl Cluster {
         transaction.sign(&member_key(author))
     }
 
-    pub fn submit(&self, node: usize, bytes: &[u8], wait_ms: u64) -> Result<Submitted, Problem> {
+    pub(crate) fn submit(
+        &self,
+        node: usize,
+        bytes: &[u8],
+        wait_ms: u64,
+    ) -> Result<Submitted, Problem> {
         let url = self.url(node, &format!("/v1/transactions?wait_ms={wait_ms}"));
         let response = agent().post(url).send(bytes).unwrap();
         let ok = response.status().is_success();
@@ -217,7 +222,7 @@ impl Cluster {
     }
 
     /// Submits and waits for the decision.
-    pub fn decide(&mut self, node: usize, author: u16, action: Action) -> Submitted {
+    pub(crate) fn decide(&mut self, node: usize, author: u16, action: Action) -> Submitted {
         let transaction = self.sign(author, action);
         let submitted = self.submit(node, transaction.bytes(), 30_000).unwrap();
         assert!(submitted.height.is_some(), "not decided: {submitted:?}");
@@ -225,7 +230,7 @@ impl Cluster {
     }
 
     /// Waits until these nodes have the same last block, of at least this height.
-    pub fn agree(&self, nodes: &[usize], height: u64) {
+    pub(crate) fn agree(&self, nodes: &[usize], height: u64) {
         eventually("nodes to agree", || {
             let statuses: Vec<_> =
                 nodes.iter().map(|node| self.status(*node)).collect::<Option<_>>()?;
@@ -258,7 +263,7 @@ fn agent() -> ureq::Agent {
 }
 
 /// A filing of leader Li whose deadlines are far away.
-pub fn filing(name: &str) -> Filing {
+pub(crate) fn filing(name: &str) -> Filing {
     let price = UnitPrice::new;
     let now = node::runtime::now();
     let split = Split {
