@@ -1,1 +1,1 @@
-
+//! Measurements; see `benches/`. Run them with `cargo bench -p benches`.

@@ -217,6 +217,8 @@ pub struct Replica {
     state: State,
     consensus: Option<consensus::State>,
     recovery: Option<Recovery>,
+    /// The vote guard is lost: what was signed at this height nobody here remembers.
+    forgotten: Option<Height>,
     proposals: Proposals,
     /// The round that a block was asked for while there was no reason for one.
     build_wanted: Option<Round>,
@@ -282,6 +284,10 @@ impl Replica {
             let position = start.guard.as_ref().map(GuardRecord::position);
             Recovery::new(genesis.chain, (*set).clone(), index, position)
         });
+        // Peers remember only votes that they saw, so without a guard nothing more is signed at the
+        // height that was being decided.
+        let lost = start.guard.is_none() && start.state.tip().height > Height::ZERO;
+        let forgotten = lost.then_some(height);
         let mut proposals = Proposals::default();
         for block in start.chain.candidates().unwrap_or_default() {
             proposals.restore(&start.state, &block, &entropy);
@@ -298,6 +304,7 @@ impl Replica {
             state: start.state,
             consensus: Some(consensus),
             recovery,
+            forgotten,
             proposals,
             build_wanted: None,
             evidence: Vec::new(),
@@ -552,8 +559,13 @@ impl Replica {
             }
             Source::Client(request) => request,
         };
+        if let Ok(Some(log_index)) = self.store.transaction(&id) {
+            return self.answer_decided(request, id, log_index);
+        }
         // What builds on others of the same author that still wait cannot be judged alone.
-        let judged = !self.mempool.has_author(author) && !self.mempool.contains_id(&id);
+        let judged = !self.is_storing()
+            && !self.mempool.has_author(author)
+            && !self.mempool.contains_id(&id);
         if judged
             && let Err(refusal) = self.state.check(&transaction, self.block_time(), &self.store)
         {
@@ -767,12 +779,12 @@ impl Replica {
         let Some(recovery) = &self.recovery else { return };
         let barred_through = match recovery.permit() {
             Permit::Collecting { .. } => return,
-            Permit::Allowed => None,
+            Permit::Allowed => self.forgotten,
             Permit::BarredThrough(height) => {
                 let text = "peers have seen newer votes of ours than the guard remembers: \
                             signing is barred until the chain is past them";
                 self.actions.push(Action::Alarm(format!("{text} (height {height})")));
-                Some(height)
+                Some(height).max(self.forgotten)
             }
         };
         self.recovery = None;
@@ -930,6 +942,10 @@ impl Replica {
 
     /// Answers consensus when it asked for a block, at once or as soon as there is a reason for one.
     fn build_if_there_is_reason(&mut self) {
+        // The store may be a block ahead of the state until the replica hears that it is durable.
+        if self.is_storing() {
+            return;
+        }
         let (Some(round), Some(proposer)) = (self.build_wanted, self.consensus().me()) else {
             return;
         };
@@ -941,7 +957,7 @@ impl Replica {
         if round == Round::ZERO && !heartbeat && !self.has_work() {
             return;
         }
-        // All that waits at first, half after a failure, then none (P24).
+        // All that waits at first, half after a failure, then none ("smaller batches" in docs/protocol.md).
         let limit = match self.proposals.built {
             0 => PROPOSE_MAX,
             1 => self.mempool.len().min(PROPOSE_MAX) / 2,
@@ -973,6 +989,10 @@ impl Replica {
 
     /// Judges what consensus waits for, as far as bodies are there.
     fn judge_wanted(&mut self) {
+        // A block judged against a state and a newer store is not judged: its own transactions are there.
+        if self.is_storing() {
+            return;
+        }
         let wanted = std::mem::take(&mut self.proposals.wanted);
         for request in wanted {
             match self.judge(&request) {
@@ -1031,7 +1051,11 @@ impl Replica {
     /// The block is durable: the next height begins.
     fn apply(&mut self, executed: Executed) {
         let height = executed.header.height;
-        assert_eq!(height, self.state.tip().height.next(), "one block of a height is stored at a time");
+        assert_eq!(
+            height,
+            self.state.tip().height.next(),
+            "one block of a height is stored at a time"
+        );
         for (index, entry) in (executed.first_index.get()..).zip(&executed.entries) {
             if let Some(id) = entry.transaction {
                 let log_index = LogIndex::new(index);
@@ -1135,7 +1159,8 @@ impl Replica {
             });
         }
         let height = self.consensus().height();
-        for request in self.proposals.wanted.clone() {
+        let wanted = if self.is_storing() { Vec::new() } else { self.proposals.wanted.clone() };
+        for request in wanted {
             let block = request.block;
             let Err(lacks) = self.judge(&request) else { continue };
             let message = match lacks {

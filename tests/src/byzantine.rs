@@ -157,7 +157,9 @@ impl Equivocator {
                 let block = self.blocks.get(&proposal.block).cloned().flatten();
                 let block = block.map_or(BlockHash::new(rng.bytes()), |other| other.header.hash());
                 let other = Proposal { block, ..proposal };
-                Verified::sign(other, &self.key, chain, set).ok().map(|v| Message::Proposal(v.signed()))
+                Verified::sign(other, &self.key, chain, set)
+                    .ok()
+                    .map(|v| Message::Proposal(v.signed()))
             }
             Message::Vote(signed) => {
                 let vote = signed.message;
@@ -172,7 +174,9 @@ impl Equivocator {
                     None => replica.consensus().proposal(vote.round).map(|proposal| proposal.block),
                 };
                 (other != vote.block)
-                    .then(|| Verified::sign(Vote { block: other, ..vote }, &self.key, chain, set).ok())
+                    .then(|| {
+                        Verified::sign(Vote { block: other, ..vote }, &self.key, chain, set).ok()
+                    })
                     .flatten()
                     .map(|v| Message::Vote(v.signed()))
             }

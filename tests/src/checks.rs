@@ -79,6 +79,12 @@ impl Checks {
         self.ledger.len()
     }
 
+    /// Whether a transaction is in the ledger.
+    #[must_use]
+    pub fn is_in_ledger(&self, id: &TransactionId) -> bool {
+        self.ledger.contains_key(id)
+    }
+
     /// From now on more is tolerated.
     pub fn tolerate(&mut self, change: impl FnOnce(&mut Tolerance)) {
         change(&mut self.tolerance);
@@ -129,7 +135,8 @@ impl Checks {
     fn check_tip(&mut self, machine: usize, replica: &Replica) {
         let state = replica.state();
         let tip = state.tip();
-        if let Some(known) = tip.height.get().checked_sub(1).and_then(|h| self.chain.get(h as usize))
+        if let Some(known) =
+            tip.height.get().checked_sub(1).and_then(|h| self.chain.get(h as usize))
         {
             let ours = Applied { hash: tip.hash, state_root: tip.state_root };
             if *known != ours {
@@ -150,7 +157,9 @@ impl Checks {
     fn read_block(&mut self, machine: usize, replica: &Replica, height: Height) {
         let block = match replica.chain_store().block(height) {
             Ok(Some(block)) => block,
-            other => return self.violate(format!("machine {machine} lacks block {height}: {other:?}")),
+            other => {
+                return self.violate(format!("machine {machine} lacks block {height}: {other:?}"));
+            }
         };
         for bytes in &block.block.entries {
             let index = LogIndex::new(self.log_size);

@@ -25,7 +25,9 @@ use ledger_core::{
     crypto::verify_batch,
     types::{Height, TimestampMs},
 };
-use replica::{Action, Config, Event, JobId, NodeId, Outcome, PeerMessage, Replica, RequestId, Road};
+use replica::{
+    Action, Config, Event, JobId, NodeId, Outcome, PeerMessage, Replica, RequestId, Road,
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Clients look at the ledger about this often.
@@ -293,7 +295,10 @@ impl Cluster {
 
     /// A stopped machine loses its vote guard; its store stays.
     pub fn lose_guard(&mut self, machine: usize) {
-        assert!(self.machines[machine].replica.is_none(), "the guard is lost while nobody writes it");
+        assert!(
+            self.machines[machine].replica.is_none(),
+            "the guard is lost while nobody writes it"
+        );
         self.machines[machine].disk.lose_guard();
         self.faults += 1;
         self.trace.note(self.now, "lose guard", machine, &[]);
@@ -492,6 +497,23 @@ impl Cluster {
         self.all_reached(self.top())
     }
 
+    /// How many of the first group buys the ledger has sealed.
+    #[must_use]
+    pub fn group_buys_closed(&self) -> usize {
+        let best = (0..self.len()).filter(|m| self.is_honest(*m)).max_by_key(|m| self.height(*m));
+        let Some(replica) = best.and_then(|machine| self.replica(machine)) else { return 0 };
+        self.workload
+            .group_buys()
+            .filter(|id| replica.chain_store().closing(id).is_ok_and(|place| place.is_some()))
+            .count()
+    }
+
+    /// Transactions that one node refused, and that are in the ledger because another one kept them.
+    #[must_use]
+    pub fn refused_and_decided(&self) -> usize {
+        self.workload.told_refused().filter(|id| self.checks.is_in_ledger(id)).count()
+    }
+
     /// Whether some write of a machine is under way.
     #[must_use]
     pub fn is_writing(&self, machine: usize) -> bool {
@@ -509,11 +531,13 @@ impl Cluster {
             .unwrap_or(0)
     }
 
-    /// Requests that were told to wait, by a machine that has run ever since, and heard nothing more.
+    /// Requests that were told to wait, by an honest machine that has run ever since, and heard nothing more.
     #[must_use]
     pub fn unanswered(&self) -> usize {
-        let lives = |(machine, life): &(usize, u32)| self.machines[*machine].life == *life;
-        self.pending.values().filter(|told| lives(told)).count()
+        let lives = |(machine, life): &&(usize, u32)| {
+            self.machines[*machine].life == *life && self.is_honest(*machine)
+        };
+        self.pending.values().filter(lives).count()
     }
 
     /// Looks at everything once more: promises, every node's index, and what each disk would load.
@@ -602,10 +626,8 @@ impl Cluster {
                 }
                 if self.network.arrives(from, to, road, epoch) && self.is_running(to) {
                     self.note_shown(from, to, &bytes);
-                    let event = Event::Received {
-                        from: self.machines[from].node,
-                        bytes: bytes.to_vec(),
-                    };
+                    let event =
+                        Event::Received { from: self.machines[from].node, bytes: bytes.to_vec() };
                     self.event(to, "received", &bytes, event);
                 }
             }

@@ -98,7 +98,9 @@ impl Community {
             .map(|((name, role), power)| ((*name).to_owned(), *role, Some(*power), true))
             .collect();
         assert_eq!(cast.len(), validators, "there are four to seven validators");
-        cast.extend((0..design.followers).map(|n| (format!("watcher-{n}"), Role::Auditor, None, true)));
+        cast.extend(
+            (0..design.followers).map(|n| (format!("watcher-{n}"), Role::Auditor, None, true)),
+        );
         cast.extend((0..2).map(|n| (format!("leader-{n}"), Role::Leader, None, false)));
         let mut keys = Vec::new();
         let mut voting = Vec::new();

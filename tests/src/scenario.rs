@@ -120,6 +120,9 @@ pub struct Scenario {
     liars: Vec<(usize, Kind)>,
     /// The one machine whose guard may be lost; counts as faulty.
     forgetful: Option<usize>,
+    /// Machines whose store may be exchanged for an older one. A guard that is ahead of the store bars
+    /// signing through its height, so together they too must be at most f.
+    restorable: Vec<usize>,
     faults: Vec<Fault>,
     /// Time between faults.
     pace: (Micros, Micros),
@@ -141,7 +144,9 @@ pub struct Report {
     pub height: u64,
     /// Transactions in the ledger.
     pub transactions: usize,
-    /// Group buys that went all the way.
+    /// Transactions that one node refused and another one brought into the ledger.
+    pub refused_and_decided: usize,
+    /// Group buys that are closed.
     pub closed: usize,
     /// Machines that lost power.
     pub crashes: u64,
@@ -171,7 +176,11 @@ pub struct Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { seed, kind, what } = self;
-        write!(f, "seed {seed} ({}): {what}\nrepeat with: cargo xtask sim --seed {seed}", kind.name())
+        write!(
+            f,
+            "seed {seed} ({}): {what}\nrepeat with: cargo xtask sim --seed {seed}",
+            kind.name()
+        )
     }
 }
 
@@ -224,8 +233,19 @@ fn faults(kind: Kind) -> Vec<Fault> {
         Kind::Equivocator | Kind::Twin => vec![Flap, Crash, Restart, Restart, Restart],
         Kind::Withholder => vec![Flap, Crash, Restart, Restart],
         Kind::Chaos => vec![
-            Crash, Crash, Restart, Restart, Restart, PowerFailure, CutOff, Heal, Heal, Flap, Stall,
-            KeepImage, RestoreImage,
+            Crash,
+            Crash,
+            Restart,
+            Restart,
+            Restart,
+            PowerFailure,
+            CutOff,
+            Heal,
+            Heal,
+            Flap,
+            Stall,
+            KeepImage,
+            RestoreImage,
         ],
     }
 }
@@ -314,8 +334,13 @@ impl Scenario {
             seed,
             kind,
             setup,
-            liars,
             forgetful,
+            restorable: if kind == Kind::OldImages {
+                faulty
+            } else {
+                liars.iter().map(|l| l.0).collect()
+            },
+            liars,
             faults: faults(kind),
             pace: (50 * MILLISECOND, slowest),
             faults_until: rng.between(8, 20) * SECOND,
@@ -400,10 +425,17 @@ impl Scenario {
                 let by = i64::try_from(rng.below(2_000)).unwrap_or(0) - 1_000;
                 cluster.step_clock(machine, by);
             }
-            Fault::KeepImage => cluster.keep_image(machine),
+            Fault::KeepImage => {
+                for machine in &self.restorable {
+                    cluster.keep_image(*machine);
+                }
+            }
             Fault::RestoreImage => {
-                cluster.crash(machine, tear(rng));
-                cluster.restore_image(machine);
+                if !self.restorable.is_empty() {
+                    let machine = self.restorable[rng.index(self.restorable.len())];
+                    cluster.crash(machine, tear(rng));
+                    cluster.restore_image(machine);
+                }
             }
             Fault::LoseGuard => {
                 if let Some(machine) = self.forgetful {
@@ -424,7 +456,8 @@ impl Scenario {
             followers: self.setup.design.followers,
             height: cluster.top().get(),
             transactions: cluster.checks().transactions(),
-            closed: cluster.workload().closed(),
+            refused_and_decided: cluster.refused_and_decided(),
+            closed: cluster.group_buys_closed(),
             crashes: cluster.crashes(),
             faults: cluster.faults() + self.liars.len() as u64,
             convictions: cluster.convictions(),

@@ -76,9 +76,10 @@ pub struct Workload {
     /// By what is being done, so that nothing is done twice at once.
     waiting: BTreeMap<String, Waiting>,
     requests: BTreeMap<RequestId, String>,
-    filed: BTreeSet<GroupBuyId>,
-    closed: BTreeSet<GroupBuyId>,
+    seen: BTreeSet<GroupBuyId>,
     paused: bool,
+    /// Transactions that some node refused for good.
+    told_refused: BTreeSet<TransactionId>,
     /// How many transactions were decided.
     pub decided: u64,
     /// How many were refused.
@@ -149,9 +150,9 @@ impl Workload {
             next_request: 0,
             waiting: BTreeMap::new(),
             requests: BTreeMap::new(),
-            filed: BTreeSet::new(),
-            closed: BTreeSet::new(),
+            seen: BTreeSet::new(),
             paused: false,
+            told_refused: BTreeSet::new(),
             decided: 0,
             refused: 0,
         }
@@ -168,19 +169,18 @@ impl Workload {
         self.waiting.keys().cloned().collect()
     }
 
-    /// How many group buys have closed.
-    #[must_use]
-    pub fn closed(&self) -> usize {
-        self.closed.len()
+    /// Transactions that some node refused for good.
+    pub fn told_refused(&self) -> impl Iterator<Item = &TransactionId> {
+        self.told_refused.iter()
+    }
+
+    /// The group buys that some client has seen in the ledger.
+    pub fn group_buys(&self) -> impl Iterator<Item = GroupBuyId> + '_ {
+        self.seen.iter().copied()
     }
 
     /// The clients look at `state` and act.
-    pub fn look(
-        &mut self,
-        community: &Community,
-        state: &State,
-        now: Micros,
-    ) -> Vec<Submission> {
+    pub fn look(&mut self, community: &Community, state: &State, now: Micros) -> Vec<Submission> {
         let clock = TimestampMs::new(START.get() + now / MILLISECOND);
         let mut submissions = Vec::new();
         let late: Vec<_> = self
@@ -241,7 +241,8 @@ impl Workload {
             }
             Outcome::Refused(_) => {
                 self.refused += 1;
-                self.waiting.remove(&label);
+                let waiting = self.waiting.remove(&label);
+                self.told_refused.extend(waiting.map(|waiting| waiting.transaction.id()));
             }
         }
         None
@@ -313,16 +314,14 @@ impl Workload {
         let leader = leaders[usize::try_from(number).unwrap_or(0) % leaders.len()];
         let id: GroupBuyId = code(&format!("buy-{number}"));
         let Some(buy) = state.fund().group_buys.get(&id) else {
-            if self.filed.contains(&id) {
-                self.closed.insert(id);
-            } else {
+            // Once seen, it is closed; or this node lags, and another look shows it again.
+            if !self.seen.contains(&id) {
                 let filing = self.filing(id, clock);
                 wanted.push((format!("{id} file"), leader, Action::File(filing)));
             }
             return;
         };
-        self.filed.insert(id);
-        self.closed.remove(&id);
+        self.seen.insert(id);
         let mut want = |what: &str, author, action| {
             wanted.push((format!("{id} {what}"), author, action));
         };
@@ -369,7 +368,7 @@ impl Workload {
                 }
             }
             Phase::Received => {
-                let waits = |tag: &HouseholdTag| tag.as_bytes()[8] % 2 == 0;
+                let waits = |tag: &HouseholdTag| tag.as_bytes()[8].is_multiple_of(2);
                 let codes: Vec<_> = buy
                     .households
                     .iter()

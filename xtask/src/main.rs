@@ -1,1 +1,96 @@
-fn main(){}
+//! `cargo xtask`: what a developer, the CI and a visitor run.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `check` | form, lints, documentation, licences, unused dependencies, tidy rules |
+//! | `test` | every test of the workspace |
+//! | `sim` | the simulator with the given arguments |
+//! | `demo` | founds a chain, runs real nodes, carries group buys to their end, audits the chain |
+//! | `data` | the same with real data, compared with what must come out |
+//!
+//! Builds without RocksDB and libp2p, so that it is there within a minute on a fresh machine. Every
+//! command first looks for what a build needs besides Rust ([`setup`]).
+
+mod check;
+mod data;
+mod demo;
+mod setup;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Checks, tests and shows the project", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// rustfmt, clippy, documentation, licences, unused dependencies, tidy rules
+    Check,
+    /// Every test of the workspace
+    Test {
+        /// Handed to `cargo test`, for example a test's name
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// The simulator: `cargo xtask sim --seed 7`
+    Sim {
+        /// Handed to the simulator
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// A whole community on this machine: real nodes, a week of group buys, an offline audit
+    Demo(demo::Options),
+    /// Imports real data through the demo and compares the books with what must come out
+    Data {
+        /// Folder with `vegetables/orders.csv`, `quotes.csv`, `expected.json`
+        dir: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    setup::prepare()?;
+    match command {
+        Command::Check => check::run(&workspace)?,
+        Command::Test { arguments } => test(&workspace, arguments)?,
+        Command::Sim { arguments } => {
+            let fixed = ["run", "--quiet", "--package", "tests", "--bin", "sim", "--"];
+            workspace.cargo(fixed.map(OsString::from).into_iter().chain(arguments), &[])?;
+        }
+        Command::Demo(options) => return demo::run(&workspace, &options),
+        Command::Data { dir } => data::run(&workspace, &dir)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Always the whole workspace: with another selection of packages cargo would pick other features
+/// for shared dependencies and compile RocksDB once more.
+fn test(workspace: &Workspace, arguments: Vec<OsString>) -> Result<()> {
+    let started = std::time::Instant::now();
+    // End-to-end tests run the programs, which `cargo test` alone builds only for their own package.
+    workspace.cargo(["build", "--workspace", "--bins"], &[])?;
+    let fixed = ["test", "--workspace"].map(OsString::from);
+    workspace.cargo(fixed.into_iter().chain(arguments), &[])?;
+    eprintln!(
+        "test: the programs were built and `cargo test --workspace` passed, in {} s",
+        started.elapsed().as_secs()
+    );
+    Ok(())
+}

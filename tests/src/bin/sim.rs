@@ -73,6 +73,7 @@ fn report_json(report: &Report) -> serde_json::Value {
         "followers": report.followers,
         "height": report.height,
         "transactions": report.transactions,
+        "refused_and_decided": report.refused_and_decided,
         "group_buys_closed": report.closed,
         "crashes": report.crashes,
         "faults": report.faults,

@@ -1,0 +1,41 @@
+//! `cargo xtask check`: what a change must pass before its tests are run.
+//!
+//! Cheap checks come first. None of them needs the network once the dependencies are downloaded, and
+//! none compiles RocksDB: clippy and rustdoc take the output of its build script from the
+//! development profile, which tests and demo share, so it is compiled by whichever runs first.
+
+mod licences;
+mod tidy;
+mod unused;
+
+use crate::workspace::Workspace;
+use anyhow::{Result, bail};
+
+/// Runs every check and reports all findings of a step before it fails.
+///
+/// # Errors
+/// A check has findings, or could not be run.
+pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+    let started = std::time::Instant::now();
+    workspace.cargo(["fmt", "--all", "--check"], &[])?;
+    report("tidy rules", &tidy::findings(&workspace.root)?)?;
+    let metadata = workspace.metadata(&[])?;
+    report("licences and sources", &licences::findings(workspace, &metadata)?)?;
+    report("unused dependencies", &unused::findings(workspace, &metadata)?)?;
+    workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])?;
+    workspace.cargo(["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])?;
+    eprintln!("check: everything passed in {} s", started.elapsed().as_secs());
+    Ok(())
+}
+
+fn report(what: &str, findings: &[String]) -> Result<()> {
+    for finding in findings {
+        eprintln!("  {finding}");
+    }
+    if findings.is_empty() {
+        eprintln!("+ {what}: nothing found");
+        Ok(())
+    } else {
+        bail!("{what}: {} findings", findings.len())
+    }
+}

@@ -1,0 +1,153 @@
+//! Where the project is, and cargo run in it.
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The checked-out project and the folder that cargo builds into.
+pub(crate) struct Workspace {
+    /// The folder of the workspace's `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// Where built files go: `CARGO_TARGET_DIR`, cargo's configuration, or `target`.
+    pub(crate) target: PathBuf,
+}
+
+/// What `cargo metadata` says, as far as it matters here.
+#[derive(Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+    target_directory: PathBuf,
+}
+
+/// A package of the workspace or one that it depends on.
+#[derive(Deserialize)]
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) license: Option<String>,
+    /// Where it comes from; nothing for packages of the workspace.
+    pub(crate) source: Option<String>,
+    pub(crate) manifest_path: PathBuf,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// A dependency as a `Cargo.toml` names it.
+#[derive(Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    pub(crate) rename: Option<String>,
+    /// `dev`, `build`, or nothing for an ordinary one.
+    pub(crate) kind: Option<String>,
+}
+
+impl Dependency {
+    /// The name that sources use.
+    pub(crate) fn name_in_sources(&self) -> String {
+        self.rename.as_ref().unwrap_or(&self.name).replace('-', "_")
+    }
+}
+
+impl Workspace {
+    /// The workspace that xtask belongs to.
+    pub(crate) fn find() -> Result<Self> {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.parent().context("xtask lies inside the workspace")?.to_owned();
+        let mut workspace = Self { target: PathBuf::new(), root };
+        workspace.target = workspace.metadata(&["--no-deps"])?.target_directory;
+        Ok(workspace)
+    }
+
+    /// Asks cargo about the packages.
+    pub(crate) fn metadata(&self, arguments: &[&str]) -> Result<Metadata> {
+        let output = cargo_command()
+            .args(["metadata", "--format-version", "1"])
+            .args(arguments)
+            .current_dir(&self.root)
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot run cargo metadata")?;
+        if !output.status.success() {
+            bail!("cargo metadata failed");
+        }
+        serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata says")
+    }
+
+    /// Runs cargo and says so; fails if it fails.
+    ///
+    /// Everything that cargo and what it runs print goes to stderr: stdout belongs to the command's
+    /// own result.
+    pub(crate) fn cargo<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        variables: &[(&str, &str)],
+    ) -> Result<()> {
+        let arguments: Vec<OsString> =
+            arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+        let line = arguments.join(OsStr::new(" "));
+        let line = line.to_string_lossy();
+        eprintln!("+ cargo {line}");
+        let status = cargo_command()
+            .args(&arguments)
+            .envs(variables.iter().copied())
+            .current_dir(&self.root)
+            .stdin(Stdio::null())
+            .stdout(std::io::stderr())
+            .status()
+            .context("cannot run cargo")?;
+        if status.success() { Ok(()) } else { bail!("`cargo {line}` failed") }
+    }
+
+    /// A program that cargo built in the development profile.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.target.join("debug").join(format!("{name}{}", env::consts::EXE_SUFFIX))
+    }
+
+    /// The folders of the workspace's packages.
+    pub(crate) fn is_member(&self, package: &Package) -> bool {
+        package.source.is_none()
+    }
+
+    /// All `.rs` files below `folder`, in a fixed order.
+    pub(crate) fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let entries = std::fs::read_dir(&folder)
+                .with_context(|| format!("cannot read {}", folder.display()))?;
+            for entry in entries {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    found.push(path);
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}
+
+/// Cargo as a shell would start it.
+///
+/// `cargo run` tells xtask about the package xtask in variables. Build scripts that watch those (ring's
+/// does) would run again whenever a build inside xtask follows one outside, and half of the network
+/// stack would be compiled anew.
+fn cargo_command() -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let of_xtask =
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+        if of_xtask.iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
