@@ -1,0 +1,262 @@
+//! Messages in and out, recovery after a start, and the regular exchange that no acknowledgement stops
+//!: what was lost is brought again.
+
+use super::*;
+
+impl Replica {
+    pub(super) fn send(&mut self, to: NodeId, message: &PeerMessage) {
+        if to != self.me && self.peers[to].connected {
+            let bytes = encode(message).into();
+            self.actions.push(Action::Send { to, road: message.road(), bytes });
+        }
+    }
+
+    pub(super) fn send_to(&mut self, message: &PeerMessage, receives: impl Fn(&NodeInfo) -> bool) {
+        let bytes: std::sync::Arc<[u8]> = encode(message).into();
+        for to in 0..self.nodes.len() {
+            if to != self.me && self.peers[to].connected && receives(&self.nodes[to]) {
+                let road = message.road();
+                self.actions.push(Action::Send { to, road, bytes: bytes.clone() });
+            }
+        }
+    }
+
+    pub(super) fn send_to_validators(&mut self, message: &PeerMessage) {
+        self.send_to(message, |node| node.validator.is_some());
+    }
+
+    pub(super) fn alarm(&mut self, text: String) {
+        self.actions.push(Action::Alarm(text));
+    }
+
+    pub(super) fn receive(&mut self, from: NodeId, bytes: &[u8]) {
+        let message: PeerMessage = match decode(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                let name = &self.nodes[from].name;
+                let text = format!("{name} sent a message that cannot be read: {error}");
+                return self.alarm(text);
+            }
+        };
+        match message {
+            PeerMessage::Consensus(message) => self.take_consensus(message),
+            PeerMessage::View { view, clock } => self.take_view(from, &view, clock),
+            PeerMessage::Outline(outline) => self.take_outline(*outline),
+            PeerMessage::GetOutline { height, block } => {
+                if height == self.consensus().height()
+                    && let Some(outline) = self.proposals.outline(&block).cloned()
+                {
+                    self.send(from, &PeerMessage::Outline(Box::new(outline)));
+                }
+            }
+            PeerMessage::Transactions(list) => self.take_transactions(from, list),
+            PeerMessage::GetTransactions(entries) => self.give_transactions(from, &entries),
+            PeerMessage::GetBlocks(height) => self.give_blocks(from, height),
+            PeerMessage::Blocks(blocks) => self.take_blocks(from, blocks),
+            PeerMessage::RecoveryQuestion => {
+                let latest = self.nodes[from]
+                    .validator
+                    .and_then(|index| self.consensus().latest_from(index));
+                self.send(from, &PeerMessage::RecoveryAnswer(latest));
+            }
+            PeerMessage::RecoveryAnswer(latest) => self.take_recovery_answer(from, latest),
+        }
+    }
+
+    pub(super) fn take_consensus(&mut self, message: Message) {
+        let height = self.consensus().height();
+        if message.height() == height.next() && self.early.len() < EARLY_MESSAGES_MAX {
+            self.early.push(message);
+        }
+        if message.height() != height {
+            return;
+        }
+        if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
+            self.inputs.push_back(verified.into());
+        }
+    }
+
+    pub(super) fn take_view(&mut self, from: NodeId, view: &consensus::View, clock: TimestampMs) {
+        let ours = i64::try_from(self.now.get()).unwrap_or(i64::MAX);
+        let theirs = i64::try_from(clock.get()).unwrap_or(i64::MAX);
+        self.peers[from].clock_offset_ms = Some(ours.saturating_sub(theirs));
+        self.peers[from].height = Some(view.height);
+        let height = self.consensus().height();
+        if view.height > height {
+            return self.ask_for_blocks(from);
+        }
+        if view.height < height {
+            return;
+        }
+        let missing = self.consensus().missing_for(view);
+        for message in missing {
+            self.send(from, &PeerMessage::Consensus(message));
+        }
+        if view.step != Step::Waiting
+            && let Some(validator) = self.nodes[from].validator
+        {
+            self.inputs.push_back(Input::PeerAwake { height, validator });
+        }
+    }
+
+    /// An announcement: a node that takes no part in the rounds learns of a block by it.
+    pub(super) fn hear_of(&mut self, height: Height) {
+        let connected = self.peers.iter().position(|peer| peer.connected);
+        if height > self.consensus().height()
+            && let Some(node) = self.connected_ahead().or(connected)
+        {
+            self.ask_for_blocks(node);
+        } else if height == self.consensus().height()
+            && self.consensus().me().is_none()
+            && let Some(node) = connected
+        {
+            self.ask_for_blocks(node);
+        }
+    }
+
+    pub(super) fn take_outline(&mut self, outline: BlockOutline) {
+        let state = &self.state;
+        let fits = outline.header.height == state.tip().height.next()
+            && outline.header.parent == state.tip().hash;
+        if fits && self.proposals.outline(&outline.header.hash()).is_none() {
+            self.proposals.add_outline(outline, self.now);
+        }
+    }
+
+    pub(super) fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for entry in entries {
+            let found = self.mempool.get(entry).or_else(|| self.proposals.fetched(entry));
+            let Some(transaction) = found else { continue };
+            bytes += transaction.bytes().len();
+            if bytes > PUSH_BYTES_MAX || batch.len() == PUSH_MAX {
+                // The rest is asked for again.
+                break;
+            }
+            batch.push(TransactionBytes(transaction.bytes().to_vec()));
+        }
+        if !batch.is_empty() {
+            let batch = List::new(batch).unwrap_or_default();
+            self.send(to, &PeerMessage::Transactions(batch));
+        }
+    }
+
+    pub(super) fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
+        let (Some(recovery), Some(index)) = (&mut self.recovery, self.nodes[from].validator) else {
+            return;
+        };
+        if let Err(error) = recovery.on_answer(index, latest.as_ref()) {
+            let text = format!("{} answered recovery wrongly: {error}", self.nodes[from].name);
+            return self.alarm(text);
+        }
+        self.check_permit();
+    }
+
+    pub(super) fn check_permit(&mut self) {
+        let Some(recovery) = &self.recovery else { return };
+        let barred_through = match recovery.permit() {
+            Permit::Collecting { .. } => return,
+            Permit::Allowed => self.forgotten,
+            Permit::BarredThrough(height) => {
+                let text = "peers have seen newer votes of ours than the guard remembers: \
+                            signing is barred until the chain is past them";
+                self.actions.push(Action::Alarm(format!("{text} (height {height})")));
+                Some(height).max(self.forgotten)
+            }
+        };
+        self.recovery = None;
+        self.inputs.push_back(Input::SigningAllowed { barred_through });
+    }
+
+    pub(super) fn wants_retry(&self) -> bool {
+        self.recovery.is_some() || !self.proposals.wanted.is_empty() || self.sync.is_waiting()
+    }
+
+    pub(super) fn exchange(&mut self) {
+        if self.now >= self.next_view {
+            let interval = if self.consensus().is_waiting() {
+                VIEW_INTERVAL_WAITING
+            } else {
+                VIEW_INTERVAL_AWAKE
+            };
+            self.next_view = self.now.after(interval);
+            self.send_view();
+        }
+        if self.wants_retry() && self.now >= self.next_retry {
+            self.next_retry = self.now.after(RETRY_INTERVAL);
+            self.ask_again();
+        }
+        if !self.requests.is_empty() && self.now >= self.next_push {
+            self.next_push = self.now.after(PUSH_AGAIN_INTERVAL);
+            let waiting: Vec<_> =
+                self.requests.keys().filter_map(|id| self.mempool.entry_of(id)).collect();
+            self.to_push.extend(waiting);
+            self.push_transactions();
+        }
+    }
+
+    /// Tells every node what this one has; following nodes learn of new blocks by it.
+    pub(super) fn send_view(&mut self) {
+        let view = self.consensus().view();
+        self.send_to(&PeerMessage::View { view, clock: self.now }, |_| true);
+    }
+
+    pub(super) fn ask_again(&mut self) {
+        if let Some(recovery) = &self.recovery {
+            let silent: BTreeSet<_> = recovery.unanswered().collect();
+            self.send_to(&PeerMessage::RecoveryQuestion, |node| {
+                node.validator.is_some_and(|index| silent.contains(&index))
+            });
+        }
+        let height = self.consensus().height();
+        let wanted = if self.is_storing() { Vec::new() } else { self.proposals.wanted.clone() };
+        for request in wanted {
+            let block = request.block;
+            let Err(lacks) = self.judge(&request) else { continue };
+            let message = match lacks {
+                Lacks::Outline => PeerMessage::GetOutline { height, block },
+                Lacks::Transactions(entries) => {
+                    PeerMessage::GetTransactions(List::new(entries).unwrap_or_default())
+                }
+            };
+            self.send_to_validators(&message);
+        }
+        self.retry_sync();
+    }
+
+    pub(crate) fn sync_parts(&mut self) -> (&mut Sync, &State, &ChainStore, &[u8; 32]) {
+        (&mut self.sync, &self.state, &self.store, &self.entropy)
+    }
+
+    pub(crate) fn sync(&self) -> &Sync {
+        &self.sync
+    }
+
+    pub(crate) fn now(&self) -> TimestampMs {
+        self.now
+    }
+
+    pub(crate) fn is_storing(&self) -> bool {
+        self.jobs.iter().any(|(_, job)| matches!(job, Job::Decided(_)))
+    }
+
+    pub(crate) fn send_message(&mut self, to: NodeId, message: &PeerMessage) {
+        self.send(to, message);
+    }
+
+    pub(crate) fn blame(&mut self, node: NodeId, what: &str) {
+        let text = format!("{} {what}", self.nodes[node].name);
+        self.alarm(text);
+    }
+
+    pub(crate) fn connected_ahead(&self) -> Option<NodeId> {
+        let height = self.consensus().height();
+        let ahead = |peer: &Peer| peer.connected && peer.height.is_some_and(|at| at > height);
+        let candidates: Vec<_> =
+            (0..self.peers.len()).filter(|node| ahead(&self.peers[*node])).collect();
+        // Another one each time, so that one that does not answer holds nothing up.
+        let turn = usize::try_from(self.now.get() / RETRY_INTERVAL.get()).unwrap_or(0);
+        candidates.get(turn % candidates.len().max(1)).copied()
+    }
+}
