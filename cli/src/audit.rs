@@ -266,8 +266,11 @@ fn check_manifest(
         return;
     }
     let height = auditor.height();
-    let Manifest { last, .. } = manifest;
-    if manifest.chain != chain {
+    let Manifest { first, last, .. } = manifest;
+    if *first != Height::new(1) {
+        let rule = format!("the manifest begins at block {first}, a chain at 1");
+        auditor.report_outside(Verdict::Tampered, MANIFEST, &rule);
+    } else if manifest.chain != chain {
         let rule = format!("the manifest names chain {}, genesis is {chain}", manifest.chain);
         auditor.report_outside(Verdict::Tampered, MANIFEST, &rule);
     } else if *last > height {
@@ -466,6 +469,32 @@ mod tests {
         fetch(folder.path(), chain, node(chain, 1)).expect("copies");
         let foreign = fetch(folder.path(), other, node(other, 1)).expect_err("another chain");
         assert_eq!(foreign.number(), exit::SETUP);
+    }
+
+    #[test]
+    fn no_byte_of_a_manifest_can_change_unseen() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/vectors/v1.json")).expect("JSON");
+        let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        let genesis =
+            ::genesis::Genesis::parse(&text(&vectors["genesis"]["toml"])).expect("genesis");
+        let blocks = hex::decode(text(&vectors["archive"]["blocks"])).expect("hex");
+        let manifest = text(&vectors["archive"]["manifest"]).into_bytes();
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("000000000001.blocks"), blocks).expect("writes");
+        let verdict = |manifest: &[u8]| {
+            fs::write(folder.path().join(MANIFEST), manifest).expect("writes");
+            let auditor = Auditor::new(genesis.initial_state().0, [7; 32], None);
+            verify(folder.path(), genesis.chain, auditor, &[7; 32]).expect("readable").verdict
+        };
+        assert_eq!(verdict(&manifest), Verdict::Intact);
+        for at in 0..manifest.len() {
+            for bit in 0..8 {
+                let mut changed = manifest.clone();
+                changed[at] ^= 1 << bit;
+                assert_ne!(verdict(&changed), Verdict::Intact, "byte {at}, bit {bit}");
+            }
+        }
     }
 
     #[test]

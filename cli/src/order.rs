@@ -232,11 +232,7 @@ fn lines(
             Some((quantity, price)) => (quantity, Some(price)),
             None => (rest, None),
         };
-        let line = line(filing, item, quantity, price).map_err(wrong)?;
-        if lines.iter().any(|known| known.offer == line.offer) {
-            return Err(wrong(format!("{item} stands twice at the same price")));
-        }
-        lines.push(line);
+        lines.push(line(filing, item, quantity, price).map_err(wrong)?);
     }
     List::new(lines).map_err(|lines| wrong(format!("{} lines are too many", lines.len())))
 }
@@ -356,9 +352,6 @@ impl Draft {
         let line = line(&view.filing, item, quantity, Some(price))?;
         if let Some(known) = self.household.as_ref().filter(|known| **known != household) {
             return Err(format!("the order is of household {known} in an earlier row"));
-        }
-        if let Some((earlier, _)) = self.lines.iter().find(|(_, known)| known.offer == line.offer) {
-            return Err(format!("the same item at the same price stands in row {earlier}"));
         }
         self.household = Some(household);
         self.lines.push((row, line));
@@ -573,12 +566,11 @@ mod tests {
     }
 
     #[test]
-    fn an_order_has_one_household_and_each_line_once() {
+    fn an_order_has_one_household_and_a_line_may_repeat_another() {
         let refused = reasons("A1,3-201,egg,1,12.00\nA1,3-202,cabbage,1,3.98\n");
         assert!(refused[1].1.contains("household 3-201 in an earlier row"), "{refused:?}");
-        let refused = reasons("A1,3-201,egg,1,12.00\nA1,3-201,egg,2,12\n");
-        assert_eq!(refused[1].1, "the same item at the same price stands in row 2");
-        assert_eq!(refused[0].1, "row 3 of the same order is refused");
+        // Two purchases of the same good are two lines: a line is known by its position.
+        assert!(reasons("A1,3-201,egg,1,12.00\nA1,3-201,egg,1,12.00\n").is_empty());
     }
 
     #[test]
@@ -592,7 +584,7 @@ mod tests {
             assert_eq!(read(bad).expect_err(bad).number(), crate::exit::USAGE, "{bad}");
         }
         assert!(read("apple=1").expect_err("two prices").to_string().contains("several prices"));
-        assert!(lines(&["egg=1".into(), "egg=2".into()], &filing).is_err());
+        assert_eq!(lines(&["egg=1".into(), "egg=1".into()], &filing).expect("two").len(), 2);
     }
 
     #[test]

@@ -317,6 +317,11 @@ impl Desk<'_, '_> {
             && households_covered >= minimum.households
             && total >= minimum.amount;
         if !formed {
+            for slot in households.iter().flat_map(|(_, slots)| slots) {
+                if let Some(order) = self.group_buy.orders.slot_mut(*slot) {
+                    order.cover = Cover::Dropped;
+                }
+            }
             self.refund_all_escrow()?;
             self.enter(Phase::Failed);
             return Ok(());

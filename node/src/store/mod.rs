@@ -1,6 +1,6 @@
 //! The store on a real disk.
 //!
-//! [`Store`](replica::store::Store) says what a node needs of a disk; [`RocksStore`] gives it with
+//! [`Store`] says what a node needs of a disk; [`RocksStore`] gives it with
 //! RocksDB. The contract suite in `tests.rs` runs on it and on the memory store alike.
 
 mod rocks;

@@ -10,7 +10,7 @@ use super::{
     people::{Account, People, Received, now_ms},
     week::{GroupBuy, Week},
 };
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ledger_core::types::TimestampMs;
 use std::{
@@ -231,6 +231,11 @@ impl Board<'_> {
                 last_line = Instant::now();
                 let seconds = self.started.elapsed().as_secs();
                 eprintln!("  {seconds:>4} s: {}/{total} steps, {message}", state.steps);
+            }
+            if super::interrupted() {
+                // Nobody may be at work to notice it.
+                state.failure.get_or_insert_with(|| anyhow!("interrupted"));
+                self.changed.notify_all();
             }
             let waited = self.changed.wait_timeout(state, Duration::from_millis(500));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;

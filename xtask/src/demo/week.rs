@@ -227,9 +227,6 @@ fn group_buy(
     let date = cycle.get(..10).unwrap_or(cycle);
     let mut offers: Vec<Offer> = Vec::new();
     let mut lines: Vec<Line> = Vec::with_capacity(rows.len());
-    // How often an order has had an offer: a second helping is a purchase of its own, and an order
-    // lists an offer once.
-    let mut helpings: BTreeMap<(&str, usize), u32> = BTreeMap::new();
     for row in rows {
         let unit = units.get(&row.item_code).copied().unwrap_or(Unit::Weight);
         let item: ItemCode = row.item_code.parse()?;
@@ -252,12 +249,7 @@ fn group_buy(
                 .with_context(|| format!("order {}: quantity {text:?}", row.order_no))?,
             _ => bail!("orders.csv needs either quantity_g or quantity"),
         };
-        let helping = helpings.entry((&row.order_no, offer)).or_default();
-        *helping += 1;
-        let order = match helping {
-            1 => row.order_no.clone(),
-            more => format!("{}.{more}", row.order_no),
-        };
+        let order = row.order_no.clone();
         lines.push(Line { order, household: row.household.clone(), offer, quantity });
     }
     let max = usize::try_from(GROUP_BUY_LINES_MAX)?;
