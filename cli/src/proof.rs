@@ -5,9 +5,9 @@
 use crate::exit::Failure;
 use genesis::Genesis;
 use ledger_core::{
-    block::{Entry, transaction_entry},
+    block::Entry,
     receipt::Receipt,
-    transaction::ReceivedTransaction,
+    transaction::{ReceivedTransaction, entry_of_transaction},
     types::{Height, LogIndex},
 };
 
@@ -56,7 +56,7 @@ pub(crate) fn verify_of(
     index: LogIndex,
 ) -> Result<Proven, Failure> {
     let proven = verify(genesis, text)?;
-    if proven.bytes != transaction_entry(transaction.bytes()) || proven.index != index {
+    if proven.bytes != entry_of_transaction(transaction.bytes()) || proven.index != index {
         return Err(Failure::refused("the receipt is of another entry")
             .help("the node is at fault; ask another with --node"));
     }

@@ -93,12 +93,6 @@ pub enum Entry {
     Evidence(Evidence),
 }
 
-/// The bytes of [`Entry::Transaction`], from the bytes of the signed transaction.
-#[must_use]
-pub fn transaction_entry(signed: &[u8]) -> Vec<u8> {
-    [&0u32.to_le_bytes(), signed].concat()
-}
-
 /// The canonical bytes of one entry.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct EntryBytes(pub Vec<u8>);

@@ -6,7 +6,7 @@
 use crate::{
     block::{
         BLOCK_BYTES_MAX, BLOCK_EVIDENCE_MAX, BLOCK_TRANSACTIONS_MAX, Entry, EntryBytes,
-        FORMAT_VERSION, Header, RULES_VERSION, SystemEntry, evidence_hash, transaction_entry,
+        FORMAT_VERSION, Header, RULES_VERSION, SystemEntry, evidence_hash,
     },
     codec::{Decode, Encode, List, encode},
     consensus::{Evidence, EvidenceKey, ValidatorSet},
@@ -20,7 +20,7 @@ use crate::{
         split_slot,
     },
     refusal::Refusal,
-    transaction::{TRANSACTION_VERSION, VerifiedTransaction},
+    transaction::{TRANSACTION_VERSION, VerifiedTransaction, entry_of_transaction},
     types::{Height, LogIndex, MemberId, Round, TimestampMs, ValidatorIndex},
 };
 use imbl::OrdMap;
@@ -479,7 +479,7 @@ pub fn execute(
     let mut considered = 0;
     let mut included = 0;
     for (position, transaction) in transactions.iter().enumerate() {
-        let bytes = EntryBytes(transaction_entry(transaction.bytes()));
+        let bytes = EntryBytes(entry_of_transaction(transaction.bytes()));
         room &= included < BLOCK_TRANSACTIONS_MAX && bytes.0.len() + 8 <= bytes_left;
         if !room && !judged {
             break;

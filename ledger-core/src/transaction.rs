@@ -64,6 +64,12 @@ fn encode_signed(body: &[u8], signature: &Signature) -> Vec<u8> {
     [body, signature.as_bytes()].concat()
 }
 
+/// The bytes of the log entry ([`Entry::Transaction`](crate::block::Entry)) that a signed transaction is.
+#[must_use]
+pub fn entry_of_transaction(signed: &[u8]) -> Vec<u8> {
+    [&0u32.to_le_bytes(), signed].concat()
+}
+
 /// A transaction in canonical form, with its bytes and names; its signature has not been checked.
 ///
 /// The bytes are kept as they came: they are what is hashed, passed on and stored.
@@ -91,7 +97,7 @@ impl ReceivedTransaction {
     fn assemble(signed: SignedTransaction, bytes: Vec<u8>) -> Self {
         let body = &bytes[..bytes.len() - signed.signature.as_bytes().len()];
         let id = transaction_id(body);
-        let entry = entry_hash(&crate::block::transaction_entry(&bytes));
+        let entry = entry_hash(&entry_of_transaction(&bytes));
         Self(Arc::new(Received { signed, bytes, id, entry }))
     }
 
