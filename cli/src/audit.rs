@@ -8,6 +8,7 @@ use crate::{
     input,
     output::{Output, plain},
     session::Session,
+    used_once::OnDisk,
 };
 use clap::Subcommand;
 use indicatif::ProgressBar;
@@ -80,7 +81,8 @@ pub(crate) fn run(command: &AuditCommand, session: &Session) -> Result<(), Failu
             let mut entropy = [0; 32];
             getrandom::fill(&mut entropy)
                 .map_err(|error| Failure::setup(format!("no randomness: {error}")))?;
-            let auditor = Auditor::new(session.genesis()?.initial_state().0, entropy, checkpoint);
+            let auditor = Auditor::new(session.genesis()?.initial_state().0, entropy, checkpoint)
+                .keeping_in(Box::new(OnDisk::new()?));
             let chain = session.genesis()?.chain;
             tell(&verify(archive, chain, auditor, &entropy)?, session.output)
         }

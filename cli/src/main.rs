@@ -29,6 +29,7 @@ mod table_file;
 #[cfg(test)]
 mod testing;
 mod tx;
+mod used_once;
 
 use clap::{Parser, Subcommand};
 use exit::Failure;

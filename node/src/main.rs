@@ -97,7 +97,11 @@ fn main() -> ExitCode {
     }));
     let filter = tracing_subscriber::EnvFilter::try_from_env("TUAND_LOG")
         .unwrap_or_else(|_| "info,libp2p_gossipsub=error,libp2p_swarm=warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr)
+        .init();
     match run(Arguments::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),

@@ -100,17 +100,37 @@ impl Checkpoint {
     }
 }
 
+/// Where an auditor keeps the identifiers that are used once in the life of a chain. They are the only thing
+/// that grows with its length, so a tool for long chains keeps them on disk.
+pub trait UsedOnce: fmt::Debug {
+    /// What is known about an identifier.
+    fn get(&self, id: &PermanentId) -> Option<PermanentRecord>;
+    /// Takes in what one block used up.
+    fn put(&mut self, records: &[(PermanentId, PermanentRecord)]);
+}
+
+/// In memory: for short chains and tests.
+impl UsedOnce for BTreeMap<PermanentId, PermanentRecord> {
+    fn get(&self, id: &PermanentId) -> Option<PermanentRecord> {
+        Self::get(self, id).cloned()
+    }
+
+    fn put(&mut self, records: &[(PermanentId, PermanentRecord)]) {
+        self.extend(records.iter().cloned());
+    }
+}
+
 /// The identifiers that execution asks for, as far back as they matter.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct History {
-    permanent: BTreeMap<PermanentId, PermanentRecord>,
+    permanent: Box<dyn UsedOnce>,
     transactions: BTreeMap<TransactionId, LogIndex>,
     by_expiry: BTreeSet<(TimestampMs, TransactionId)>,
 }
 
 impl History {
     fn take(&mut self, executed: &Executed, read: &ReadBlock) {
-        self.permanent.extend(executed.permanent.iter().cloned());
+        self.permanent.put(&executed.permanent);
         let expiries = read.expiries();
         let ids = executed.entries.iter().zip(executed.first_index.get()..);
         let ids = ids.filter_map(|(entry, index)| Some((entry.transaction?, index)));
@@ -131,7 +151,7 @@ impl History {
 
 impl Reads for History {
     fn permanent(&self, id: &PermanentId) -> Option<PermanentRecord> {
-        self.permanent.get(id).cloned()
+        self.permanent.get(id)
     }
 
     fn transaction(&self, id: &TransactionId) -> Option<LogIndex> {
@@ -158,7 +178,11 @@ impl Auditor {
     pub fn new(genesis: State, entropy: [u8; 32], checkpoint: Option<Checkpoint>) -> Self {
         let mut auditor = Self {
             state: genesis,
-            history: History::default(),
+            history: History {
+                permanent: Box::new(BTreeMap::new()),
+                transactions: BTreeMap::new(),
+                by_expiry: BTreeSet::new(),
+            },
             entropy,
             checkpoint: None,
             end_is_proven: false,
@@ -171,6 +195,13 @@ impl Auditor {
         }
         auditor.checkpoint = checkpoint;
         auditor
+    }
+
+    /// Keeps identifiers that are used once somewhere else than in memory. `used` must be empty.
+    #[must_use]
+    pub fn keeping_in(mut self, used: Box<dyn UsedOnce>) -> Self {
+        self.history.permanent = used;
+        self
     }
 
     /// The keys for [`read_records`].
