@@ -1,5 +1,6 @@
 //! How `tuan` ends. The codes are part of its interface.
 
+use crate::lang::{say, word};
 use std::{fmt, process::ExitCode};
 
 /// Everything asked for was done, or stands in the ledger already.
@@ -57,7 +58,10 @@ impl Failure {
 
     /// This program is at fault.
     pub(crate) fn bug(message: impl Into<String>) -> Self {
-        Self::new(BUG, message).help("this is a mistake of tuan itself; please report it")
+        Self::new(BUG, message).help(say!(
+            "this is a mistake of tuan itself; please report it",
+            "这是 tuan 自身的错误；请告知开发者"
+        ))
     }
 
     /// Whoever read our output has stopped reading: not a failure, and nothing to say.
@@ -97,9 +101,9 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        write!(f, "{}{}", word!("error: ", "错误："), self.message)?;
         match &self.help {
-            Some(help) => write!(f, "\nhelp: {help}"),
+            Some(help) => write!(f, "\n{}{help}", word!("help: ", "提示：")),
             None => Ok(()),
         }
     }

@@ -16,6 +16,7 @@ mod goods;
 mod import;
 mod input;
 mod key;
+mod lang;
 mod names;
 mod order;
 mod output;

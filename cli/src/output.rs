@@ -5,24 +5,6 @@ use ledger_core::types::TimestampMs;
 use serde::Serialize;
 use std::io::{self, Write as _};
 
-/// The language in which refusals are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Language {
-    /// 中文.
-    Zh,
-    /// English.
-    En,
-}
-
-impl Language {
-    /// Chinese where the environment says so, else English.
-    pub(crate) fn of_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name: &&str| variable(name).filter(|value| !value.is_empty());
-        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(set);
-        if locale.is_some_and(|locale| locale.starts_with("zh")) { Self::Zh } else { Self::En }
-    }
-}
-
 /// Where a command's answer goes, and in which form.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -97,19 +79,6 @@ pub(crate) fn time(at: TimestampMs) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_language_follows_the_environment() {
-        let of = |pairs: &'static [(&str, &str)]| {
-            Language::of_environment(|name| {
-                pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-            })
-        };
-        assert_eq!(of(&[("LANG", "zh_CN.UTF-8")]), Language::Zh);
-        assert_eq!(of(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")]), Language::En);
-        assert_eq!(of(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "")]), Language::Zh);
-        assert_eq!(of(&[]), Language::En);
-    }
 
     #[test]
     fn texts_of_others_cannot_move_the_cursor() {

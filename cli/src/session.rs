@@ -5,8 +5,9 @@ use crate::{
     directory::{Directory, Tags},
     exit::Failure,
     genesis as founding,
+    lang::{self, Language},
     names::Names,
-    output::{self, Language, Output},
+    output::{self, Output},
     proof,
     signer::{self, Secrets, Signer},
 };
@@ -49,7 +50,7 @@ pub(crate) struct Options {
     /// Your member name, if the key alone does not say it
     #[arg(long = "as", value_name = "NAME", global = true)]
     pub(crate) member: Option<String>,
-    /// Language of refusals; else that of the environment
+    /// Language; else that of the environment
     #[arg(long, value_enum, global = true)]
     pub(crate) lang: Option<Language>,
     /// Answer in JSON
@@ -73,7 +74,6 @@ pub(crate) struct Session {
     /// The nodes.
     pub(crate) client: Client,
     options: Options,
-    language: Language,
     secrets: Secrets,
     genesis: OnceCell<Genesis>,
     signer: OnceCell<Signer>,
@@ -117,12 +117,11 @@ impl Session {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let secrets = Secrets::of(options.passphrase_file.clone(), environment("TUAN_PASSPHRASE"));
-        let language = options.lang.unwrap_or_else(|| Language::of_environment(&environment));
+        lang::set(options.lang.unwrap_or_else(|| Language::of_environment(&environment)));
         Ok(Self {
             output: Output::new(options.json),
             client: Client::new(&options.nodes)?,
             options,
-            language,
             secrets,
             genesis: OnceCell::new(),
             signer: OnceCell::new(),
@@ -301,7 +300,7 @@ impl Session {
 
     /// A problem in the user's language.
     pub(crate) fn tell(&self, problem: &Problem) -> String {
-        let zh = problem.detail_zh.as_ref().filter(|_| self.language == Language::Zh);
+        let zh = problem.detail_zh.as_ref().filter(|_| lang::current() == Language::Zh);
         let text = output::plain(zh.unwrap_or(&problem.detail));
         self.tags.borrow().with_numbers(&text)
     }
