@@ -5,7 +5,7 @@ use crate::{
     directory::{Directory, Tags},
     exit::Failure,
     genesis as founding,
-    lang::{self, Language},
+    lang::{self, Language, say},
     names::Names,
     output::{self, Output},
     proof,
@@ -59,6 +59,9 @@ pub(crate) struct Options {
     /// Directory of households
     #[arg(long, value_name = "FILE", env = "TUAN_DIRECTORY", global = true)]
     pub(crate) directory: Option<PathBuf>,
+    /// Folder for what tuan keeps on this computer: outbox, receipts, remembered names
+    #[arg(long, value_name = "DIR", env = "TUAN_STATE", global = true)]
+    pub(crate) state: Option<PathBuf>,
     /// Do not wait until the ledger has decided
     #[arg(long, global = true)]
     pub(crate) no_wait: bool,
@@ -75,6 +78,8 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     options: Options,
     secrets: Secrets,
+    /// Where this computer keeps things of users, if it says so.
+    home: Option<PathBuf>,
     genesis: OnceCell<Genesis>,
     signer: OnceCell<Signer>,
     /// Pseudonyms used so far, to tell refusals with numbers.
@@ -123,6 +128,7 @@ impl Session {
             client: Client::new(&options.nodes)?,
             options,
             secrets,
+            home: state_home(&environment),
             genesis: OnceCell::new(),
             signer: OnceCell::new(),
             tags: RefCell::default(),
@@ -137,6 +143,23 @@ impl Session {
     /// The options.
     pub(crate) fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The folder for what tuan keeps on this computer; it may not exist yet.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if neither an option nor the environment says where.
+    pub(crate) fn state_folder(&self) -> Result<PathBuf, Failure> {
+        self.options.state.clone().or_else(|| self.home.clone()).ok_or_else(|| {
+            Failure::setup(say!(
+                "nothing says where to keep outbox and receipts",
+                "未指定待发箱和回执的存放位置"
+            ))
+            .help(say!(
+                "name a folder with --state or TUAN_STATE",
+                "用 --state 或 TUAN_STATE 指定一个文件夹"
+            ))
+        })
     }
 
     /// The chain.
@@ -343,6 +366,13 @@ fn check_filing(view: &OpenGroupBuy, id: &GroupBuyId) -> Result<(), Failure> {
             .help("the node is at fault; ask another with --node"));
     }
     Ok(())
+}
+
+/// Where programs keep their state by the XDG base directory specification.
+fn state_home(environment: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    base.or_else(|| Some(set("HOME")?.join(".local/state"))).map(|base| base.join("tuan"))
 }
 
 /// The time now, by this computer's clock.
