@@ -6,11 +6,13 @@
 //! | `test` | every test of the workspace |
 //! | `sim` | the simulator with the given arguments |
 //! | `demo` | founds a chain, runs real nodes, carries group buys to their end, audits the chain |
+//! | `bench` | measures a cluster of real nodes, or how a node bears a long chain |
 //! | `data` | the same with real data, compared with what must come out |
 //!
 //! Builds without RocksDB and libp2p, so that it is there within a minute on a fresh machine. Every
 //! command first looks for what a build needs besides Rust ([`setup`]).
 
+mod bench;
 mod check;
 mod data;
 mod demo;
@@ -47,6 +49,11 @@ enum Command {
     },
     /// A whole community on this machine: real nodes, a week of group buys, an offline audit
     Demo(demo::Options),
+    /// Measures real nodes: throughput, latency, memory, start-up
+    Bench {
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
     /// Imports real data through the demo and compares the books with what must come out
     Data {
         /// Folder with `vegetables/orders.csv`, `quotes.csv`, `expected.json`
@@ -75,6 +82,7 @@ fn run(command: Command) -> Result<ExitCode> {
             workspace.cargo(fixed.map(OsString::from).into_iter().chain(arguments), &[])?;
         }
         Command::Demo(options) => return demo::run(&workspace, &options),
+        Command::Bench { what } => bench::run(&workspace, &what)?,
         Command::Data { dir } => data::run(&workspace, &dir)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -25,17 +25,17 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(20);
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A node's folder and addresses.
-pub(super) struct Node {
+pub(crate) struct Node {
     /// The member whose node it is.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Whether it votes; the auditor's only follows.
-    pub(super) votes: bool,
+    pub(crate) votes: bool,
     /// Its folder.
-    pub(super) home: PathBuf,
+    pub(crate) home: PathBuf,
     /// Where other nodes reach it.
-    pub(super) listen: String,
+    pub(crate) listen: String,
     /// Where its HTTP API listens.
-    pub(super) api: String,
+    pub(crate) api: String,
     log: PathBuf,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Node {
 /// They are kept open until all are chosen, so that none is given twice; what another program takes
 /// between then and the node's start makes the node say so and the demo fail.
 #[derive(Default)]
-pub(super) struct Ports(Vec<TcpListener>);
+pub(crate) struct Ports(Vec<TcpListener>);
 
 impl Ports {
     fn free(&mut self) -> Result<u16> {
@@ -57,7 +57,7 @@ impl Ports {
 
 impl Node {
     /// Chooses folder and ports; nothing is made yet.
-    pub(super) fn new(name: &str, votes: bool, home: &Path, ports: &mut Ports) -> Result<Self> {
+    pub(crate) fn new(name: &str, votes: bool, home: &Path, ports: &mut Ports) -> Result<Self> {
         let nodes = home.join("nodes");
         Ok(Self {
             name: name.to_owned(),
@@ -70,7 +70,7 @@ impl Node {
     }
 
     /// The address of its API.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.api)
     }
 
@@ -83,7 +83,7 @@ impl Node {
 }
 
 /// Running nodes.
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     nodes: Vec<(Node, Mutex<Child>)>,
     agent: ureq::Agent,
 }
@@ -93,7 +93,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A node ends, or they do not find each other in time.
-    pub(super) fn start(nodes: Vec<Node>, tuand: &Path, genesis: &Path) -> Result<Self> {
+    pub(crate) fn start(nodes: Vec<Node>, tuand: &Path, genesis: &Path) -> Result<Self> {
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(ANSWER_PATIENCE))
             .proxy(None)
@@ -127,13 +127,19 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Process ids of the nodes, in the order in which they were given.
+    pub(crate) fn process_ids(&self) -> Vec<u32> {
+        let id = |child: &Mutex<Child>| child.lock().unwrap_or_else(PoisonError::into_inner).id();
+        self.nodes.iter().map(|(_, child)| id(child)).collect()
+    }
+
     /// All nodes.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().map(|(node, _)| node)
     }
 
     /// The node of a member, or the validator at `turn` for who has none.
-    pub(super) fn node_of(&self, member: &str, turn: usize) -> Result<&Node> {
+    pub(crate) fn node_of(&self, member: &str, turn: usize) -> Result<&Node> {
         let own = self.nodes().find(|node| node.name == member);
         let voting: Vec<&Node> = self.nodes().filter(|node| node.votes).collect();
         let other = || voting.get(turn % voting.len().max(1)).copied();
@@ -141,7 +147,7 @@ impl Cluster {
     }
 
     /// Waits until a node has come to a height that another has told somebody of.
-    pub(super) fn catch_up(&self, node: &Node, height: Height) -> Result<()> {
+    pub(crate) fn catch_up(&self, node: &Node, height: Height) -> Result<()> {
         if height == Height::ZERO {
             return Ok(());
         }
@@ -152,7 +158,7 @@ impl Cluster {
     }
 
     /// Addresses for a member: its own node first, the others for when that is silent.
-    pub(super) fn urls_for(&self, member: &str, turn: usize) -> Result<String> {
+    pub(crate) fn urls_for(&self, member: &str, turn: usize) -> Result<String> {
         let first = self.node_of(member, turn)?;
         let others = self.nodes().filter(|node| node.name != first.name);
         let urls: Vec<String> = std::iter::once(first).chain(others).map(Node::url).collect();
@@ -160,7 +166,7 @@ impl Cluster {
     }
 
     /// Asks a node.
-    pub(super) fn get<T: DeserializeOwned>(&self, node: &Node, path: &str) -> Result<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, node: &Node, path: &str) -> Result<T> {
         let url = format!("{}{path}", node.url());
         let mut answer = self.agent.get(&url).call().with_context(|| format!("GET {url}"))?;
         let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
@@ -171,7 +177,7 @@ impl Cluster {
     ///
     /// # Errors
     /// `look` fails, or `patience` is over.
-    pub(super) fn wait<T>(
+    pub(crate) fn wait<T>(
         &self,
         what: &str,
         patience: Duration,
@@ -192,7 +198,7 @@ impl Cluster {
     }
 
     /// Waits until all nodes stand at one height, and asks them all about it.
-    pub(super) fn agreed_status(&self) -> Result<Vec<Status>> {
+    pub(crate) fn agreed_status(&self) -> Result<Vec<Status>> {
         self.wait("all nodes to stand at one height", START_PATIENCE, |cluster| {
             let statuses: Result<Vec<Status>> =
                 cluster.nodes().map(|node| cluster.get(node, "/v1/status")).collect();
@@ -226,7 +232,7 @@ impl Cluster {
     }
 
     /// Stops every node and says whether all ended well.
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(crate) fn stop(mut self) -> Result<()> {
         let ends = self.terminate();
         for (name, success) in ends {
             ensure!(success, "the node of {name} did not stop in good order; see its log");

@@ -5,7 +5,7 @@
 //! their end; has the chain audited offline; prints what happened. Only the windows are shorter than
 //! in life, as the founding document of the demo says.
 
-mod cluster;
+pub(crate) mod cluster;
 mod founding;
 mod people;
 mod report;
@@ -36,6 +36,12 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// From now on Ctrl-C and SIGTERM end what waits for nodes, so that these are stopped.
+pub(crate) fn heed_interrupts() {
+    // The handler is set once; a second demo in one process would find it set.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
 /// The options of `cargo xtask demo`.
@@ -104,11 +110,10 @@ pub(crate) fn play(
     // What is wrong with the data should not be told after ten minutes of compiling.
     let week = Week::read(&data).with_context(|| format!("in {}", data.display()))?;
     ensure!(!week.group_buys.is_empty(), "there is no order in {}", data.display());
-    let home = Home::new(options.home.as_deref())?;
+    let home = Home::new(options.home.as_deref(), "demo")?;
     eprintln!("demo: building (RocksDB alone takes some ten minutes the first time)");
     workspace.cargo(["build", "--workspace", "--bins"], &[])?;
-    // The handler is set once; a second demo in one process would find it set.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    heed_interrupts();
 
     let started = Instant::now();
     let tell = |text: &str| eprintln!("demo: {:>5.1} s  {text}", started.elapsed().as_secs_f64());
@@ -198,17 +203,18 @@ fn summary(outcome: &Outcome, as_expected: bool) -> String {
     )
 }
 
-/// The demo's folder: the user's, or one that goes away in the end.
-struct Home {
-    path: PathBuf,
+/// The folder of a chain: the user's, or one that goes away in the end.
+pub(crate) struct Home {
+    pub(crate) path: PathBuf,
     is_kept: bool,
 }
 
 impl Home {
-    fn new(wanted: Option<&Path>) -> Result<Self> {
+    /// The wanted folder, or a temporary one with the name of the command in its name.
+    pub(crate) fn new(wanted: Option<&Path>, command: &str) -> Result<Self> {
         let path = match wanted {
             Some(path) => path.to_owned(),
-            None => env::temp_dir().join(format!("tuanzhang-demo-{}", std::process::id())),
+            None => env::temp_dir().join(format!("tuanzhang-{command}-{}", std::process::id())),
         };
         if let Ok(mut entries) = fs::read_dir(&path)
             && entries.next().is_some()
@@ -221,7 +227,7 @@ impl Home {
     }
 
     /// Removes a temporary folder and says if that fails.
-    fn close(mut self) -> Result<()> {
+    pub(crate) fn close(mut self) -> Result<()> {
         if self.is_kept {
             return Ok(());
         }

@@ -1,0 +1,53 @@
+//! `cargo xtask bench`: measures real nodes. docs/performance.md says what the figures mean.
+//!
+//! The members of the workspace are built with all optimisations, its dependencies as always, so that
+//! RocksDB is not compiled again. The programs are copied away, since the next ordinary build puts
+//! others in their place.
+
+mod cluster;
+
+use crate::{
+    demo::{self, Home},
+    workspace::Workspace,
+};
+use anyhow::{Context as _, Result};
+use std::{fs, path::PathBuf};
+
+/// What can be measured.
+#[derive(clap::Subcommand, Debug, Clone)]
+pub(crate) enum Bench {
+    /// Puts load on a cluster of validators on this machine
+    Cluster(cluster::Options),
+}
+
+/// Builds the programs and measures.
+///
+/// # Errors
+/// Something could not be built or started, or the run is not valid.
+pub(crate) fn run(workspace: &Workspace, what: &Bench) -> Result<()> {
+    demo::heed_interrupts();
+    match what {
+        Bench::Cluster(options) => cluster::run(workspace, options),
+    }
+}
+
+/// The programs as they are measured.
+struct Programs {
+    tuand: PathBuf,
+    load: PathBuf,
+}
+
+impl Programs {
+    /// Builds them and copies them into a folder.
+    fn build(workspace: &Workspace, home: &Home) -> Result<Self> {
+        let optimised = ["--config", "profile.dev.opt-level=3"];
+        let packages = ["build", "--package", "node", "--package", "benches", "--bins"];
+        workspace.cargo(packages.iter().chain(&optimised), &[])?;
+        let copy = |name: &str| -> Result<PathBuf> {
+            let (from, to) = (workspace.program(name), home.path.join(name));
+            fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+            Ok(to)
+        };
+        Ok(Self { tuand: copy("tuand")?, load: copy("load")? })
+    }
+}
