@@ -9,6 +9,7 @@ use crate::{
     types::{Height, Round, TimestampMs, ValidatorIndex},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Layout of headers, blocks and archives.
 pub const FORMAT_VERSION: u16 = 1;
@@ -81,6 +82,9 @@ pub struct SystemEntry {
     pub seal: Option<Seal>,
 }
 
+/// What an entry begins with if it is a transaction: the number of that variant of [`Entry`].
+const TRANSACTION_ENTRY: [u8; 4] = 0u32.to_le_bytes();
+
 /// One leaf of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,11 +97,35 @@ pub enum Entry {
     Evidence(Evidence),
 }
 
-/// The canonical bytes of one entry.
+/// The canonical bytes of one entry. Copies share them: an entry is encoded once.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-pub struct EntryBytes(pub Vec<u8>);
+pub struct EntryBytes(Arc<[u8]>);
 
 impl EntryBytes {
+    /// Takes the bytes of an entry.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The entry that a signed transaction is.
+    #[must_use]
+    pub(crate) fn of_transaction(signed: &[u8]) -> Self {
+        Self::new([&TRANSACTION_ENTRY, signed].concat())
+    }
+
+    /// The signed transaction, if the entry is one; the bytes are not read further.
+    #[must_use]
+    pub(crate) fn signed_transaction(&self) -> Option<&[u8]> {
+        self.0.strip_prefix(&TRANSACTION_ENTRY)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Reads the entry.
     ///
     /// # Errors

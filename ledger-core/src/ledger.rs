@@ -10,7 +10,7 @@ use crate::{
     },
     codec::{Decode, Encode, List, encode},
     consensus::{Evidence, EvidenceKey, ValidatorSet},
-    crypto::{BlockHash, ChainId, Digest, Domain, TransactionId},
+    crypto::{BlockHash, ChainId, Digest, Domain, EntryHash, TransactionId},
     fund::{
         Context, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Policy, Reads, Transfer,
         WORK_MAX, load_group_buy,
@@ -20,7 +20,7 @@ use crate::{
         split_slot,
     },
     refusal::Refusal,
-    transaction::{TRANSACTION_VERSION, VerifiedTransaction, entry_of_transaction},
+    transaction::{TRANSACTION_VERSION, VerifiedTransaction},
     types::{Height, LogIndex, MemberId, Round, TimestampMs, ValidatorIndex},
 };
 use imbl::OrdMap;
@@ -187,10 +187,30 @@ pub enum InvalidBlock {
 pub struct ExecutedEntry {
     /// Its canonical bytes.
     pub bytes: EntryBytes,
+    /// Their leaf hash.
+    pub hash: EntryHash,
     /// The id, if it is a transaction.
     pub transaction: Option<TransactionId>,
     /// The bookings that it caused.
     pub transfers: Vec<Transfer>,
+}
+
+/// Bytes of an entry in a block: its length and itself.
+fn stored_bytes(bytes: &EntryBytes) -> usize {
+    8 + bytes.as_bytes().len()
+}
+
+impl ExecutedEntry {
+    /// An entry that is no transaction.
+    fn derived(entry: &Entry, transfers: Vec<Transfer>) -> Self {
+        let bytes = EntryBytes::new(encode(entry));
+        let hash = entry_hash(bytes.as_bytes());
+        Self { bytes, hash, transaction: None, transfers }
+    }
+
+    fn stored_bytes(&self) -> usize {
+        stored_bytes(&self.bytes)
+    }
 }
 
 /// A block that has been executed: its header, and all that has to be stored if it is decided.
@@ -469,9 +489,9 @@ pub fn execute(
             return Err(InvalidBlock::Evidence { position });
         }
         next.convict(evidence, parent.height.next());
-        let bytes = EntryBytes(encode(&Entry::Evidence(*evidence)));
-        bytes_left = bytes_left.saturating_sub(bytes.0.len() + 8);
-        entries.push(ExecutedEntry { bytes, transaction: None, transfers: Vec::new() });
+        let entry = ExecutedEntry::derived(&Entry::Evidence(*evidence), Vec::new());
+        bytes_left = bytes_left.saturating_sub(entry.stored_bytes());
+        entries.push(entry);
     }
 
     let mut refused = Vec::new();
@@ -479,8 +499,9 @@ pub fn execute(
     let mut considered = 0;
     let mut included = 0;
     for (position, transaction) in transactions.iter().enumerate() {
-        let bytes = EntryBytes(entry_of_transaction(transaction.bytes()));
-        room &= included < BLOCK_TRANSACTIONS_MAX && bytes.0.len() + 8 <= bytes_left;
+        let bytes = transaction.entry_bytes();
+        let stored_bytes = stored_bytes(bytes);
+        room &= included < BLOCK_TRANSACTIONS_MAX && stored_bytes <= bytes_left;
         if !room && !judged {
             break;
         }
@@ -499,11 +520,14 @@ pub fn execute(
         match (applied, before) {
             (Ok(()), _) if fits => {
                 ids.insert(transaction.id());
-                bytes_left -= bytes.0.len() + 8;
+                bytes_left -= stored_bytes;
                 included += 1;
-                let transfers = std::mem::take(&mut context.transfers);
-                let transaction = Some(transaction.id());
-                entries.push(ExecutedEntry { bytes, transaction, transfers });
+                entries.push(ExecutedEntry {
+                    bytes: bytes.clone(),
+                    hash: transaction.entry(),
+                    transaction: Some(transaction.id()),
+                    transfers: std::mem::take(&mut context.transfers),
+                });
             }
             (result, Some((state, work, permanent))) => {
                 (next, context.work, context.permanent) = (state, work, permanent);
@@ -544,10 +568,11 @@ fn run_deadlines(
             (*state, context.work, context.permanent) = before;
             return false;
         }
-        let bytes = EntryBytes(encode(&Entry::System(SystemEntry { deadline, seal })));
-        *bytes_left = bytes_left.saturating_sub(bytes.0.len() + 8);
         let transfers = std::mem::take(&mut context.transfers);
-        entries.push(ExecutedEntry { bytes, transaction: None, transfers });
+        let entry =
+            ExecutedEntry::derived(&Entry::System(SystemEntry { deadline, seal }), transfers);
+        *bytes_left = bytes_left.saturating_sub(entry.stored_bytes());
+        entries.push(entry);
     }
     true
 }
@@ -563,8 +588,7 @@ fn seal_block(
 ) -> Executed {
     let parent = state.tip;
     let first_index = LogIndex::new(state.log.size());
-    let log_nodes =
-        entries.iter().flat_map(|entry| state.log.append(entry_hash(&entry.bytes.0))).collect();
+    let log_nodes = entries.iter().flat_map(|entry| state.log.append(entry.hash)).collect();
     let permanent: Vec<_> = context.permanent.into_iter().collect();
     for record in &permanent {
         state.permanent.append(entry_hash(&encode(record)));

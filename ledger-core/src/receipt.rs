@@ -106,7 +106,13 @@ impl Receipt {
         self.block.verify(chain, set)?;
         let header = &self.block.header;
         let index = self.index.get();
-        if !verify_inclusion(&self.entry.0, index, header.log_size, &header.log_root, &self.path) {
+        if !verify_inclusion(
+            self.entry.as_bytes(),
+            index,
+            header.log_size,
+            &header.log_root,
+            &self.path,
+        ) {
             return Err(ReceiptError::NotInLog);
         }
         Ok(self.entry.decode()?)

@@ -217,10 +217,8 @@ fn read_entries(
     let mut batch = Vec::new();
     for (position, bytes) in block.entries.iter().enumerate() {
         let malformed = |source| ReplayError::Malformed { position, source };
-        // The first four bytes say which kind of entry it is; a transaction is read from the rest,
-        // so that its bytes are hashed once.
-        if let Some(signed) = bytes.0.strip_prefix(&0u32.to_le_bytes()) {
-            let transaction = ReceivedTransaction::decode(signed.to_vec()).map_err(malformed)?;
+        if let Some(transaction) = ReceivedTransaction::of_entry(bytes) {
+            let transaction = transaction.map_err(malformed)?;
             let author = transaction.transaction().author;
             let key = keys.members.get(usize::from(author.get()));
             let key = key.ok_or(ReplayError::UnknownAuthor { position, author })?;

@@ -1,6 +1,7 @@
 //! What a member says, signed.
 
 use crate::{
+    block::EntryBytes,
     codec::{Decode, DecodeError, Encode, decode_within, encode},
     crypto::{
         BatchItem, ChainId, Domain, EntryHash, PublicKey, SecretKey, Signature, TransactionId,
@@ -10,7 +11,7 @@ use crate::{
     types::{MemberId, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 /// The transaction layout that this code writes and reads.
 pub const TRANSACTION_VERSION: u16 = 1;
@@ -52,22 +53,13 @@ impl Transaction {
         let id = transaction_id(&body);
         let signature = key.sign(Domain::TransactionSignature, &self.chain, id.as_bytes());
         let signed = SignedTransaction { transaction: self, signature };
-        ReceivedTransaction::assemble(signed, encode_signed(&body, &signature))
+        let bytes = [&body[..], signature.as_bytes()].concat();
+        ReceivedTransaction::assemble(signed, EntryBytes::of_transaction(&bytes))
     }
 }
 
 fn transaction_id(body: &[u8]) -> TransactionId {
     TransactionId::new(*Domain::Transaction.digest(&[body]).as_bytes())
-}
-
-fn encode_signed(body: &[u8], signature: &Signature) -> Vec<u8> {
-    [body, signature.as_bytes()].concat()
-}
-
-/// The bytes of the log entry ([`Entry::Transaction`](crate::block::Entry)) that a signed transaction is.
-#[must_use]
-pub fn entry_of_transaction(signed: &[u8]) -> Vec<u8> {
-    [&0u32.to_le_bytes(), signed].concat()
 }
 
 /// A transaction in canonical form, with its bytes and names; its signature has not been checked.
@@ -79,7 +71,7 @@ pub struct ReceivedTransaction(Arc<Received>);
 #[derive(Debug, PartialEq, Eq)]
 struct Received {
     signed: SignedTransaction,
-    bytes: Vec<u8>,
+    bytes: EntryBytes,
     id: TransactionId,
     entry: EntryHash,
 }
@@ -89,15 +81,26 @@ impl ReceivedTransaction {
     ///
     /// # Errors
     /// [`DecodeError`] if they are too long or not canonical.
-    pub fn decode(bytes: Vec<u8>) -> Result<Self, DecodeError> {
-        let signed: SignedTransaction = decode_within(&bytes, TRANSACTION_BYTES_MAX)?;
-        Ok(Self::assemble(signed, bytes))
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let signed: SignedTransaction = decode_within(bytes, TRANSACTION_BYTES_MAX)?;
+        Ok(Self::assemble(signed, EntryBytes::of_transaction(bytes)))
     }
 
-    fn assemble(signed: SignedTransaction, bytes: Vec<u8>) -> Self {
-        let body = &bytes[..bytes.len() - signed.signature.as_bytes().len()];
+    /// Reads the bytes of an entry; `None` if it is no transaction.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn of_entry(bytes: &EntryBytes) -> Option<Result<Self, DecodeError>> {
+        let signed = bytes.signed_transaction()?;
+        let read = decode_within::<SignedTransaction>(signed, TRANSACTION_BYTES_MAX);
+        Some(read.map(|signed| Self::assemble(signed, bytes.clone())))
+    }
+
+    fn assemble(signed: SignedTransaction, bytes: EntryBytes) -> Self {
+        let whole = bytes.signed_transaction().unwrap_or_default();
+        let body = &whole[..whole.len() - signed.signature.as_bytes().len()];
         let id = transaction_id(body);
-        let entry = entry_hash(&entry_of_transaction(&bytes));
+        let entry = entry_hash(bytes.as_bytes());
         Self(Arc::new(Received { signed, bytes, id, entry }))
     }
 
@@ -116,6 +119,12 @@ impl ReceivedTransaction {
     /// The signed bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
+        self.0.bytes.signed_transaction().unwrap_or_default()
+    }
+
+    /// The bytes of the log entry ([`Entry::Transaction`](crate::block::Entry)) that it is.
+    #[must_use]
+    pub fn entry_bytes(&self) -> &EntryBytes {
         &self.0.bytes
     }
 
@@ -161,7 +170,7 @@ impl ReceivedTransaction {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedTransaction(ReceivedTransaction);
 
-impl std::ops::Deref for VerifiedTransaction {
+impl Deref for VerifiedTransaction {
     type Target = ReceivedTransaction;
     fn deref(&self) -> &ReceivedTransaction {
         &self.0

@@ -17,7 +17,7 @@ use ledger_core::{
     receipt::{CertifiedHeader, Receipt},
     types::{GroupBuyId, Height, LogIndex},
 };
-use std::{ops::ControlFlow, sync::Arc};
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
 /// Numbers of the columns.
 mod column {
@@ -25,8 +25,8 @@ mod column {
     pub(super) const HEAD: u8 = 0;
     /// Tables of the state.
     pub(super) const STATE: u8 = 1;
-    /// Certified blocks by height.
-    pub(super) const BLOCKS: u8 = 2;
+    /// Blocks by height and hash; those that were not decided go when another one is.
+    pub(super) const BODIES: u8 = 2;
     /// Nodes of the log by level and index.
     pub(super) const LOG: u8 = 3;
     /// Place of each transaction in the log, by id.
@@ -37,8 +37,8 @@ mod column {
     pub(super) const FIRST_ENTRIES: u8 = 6;
     /// Place of the closing of each closed group buy in the log.
     pub(super) const CLOSED: u8 = 7;
-    /// Bodies of blocks that are not decided yet, by hash.
-    pub(super) const CANDIDATES: u8 = 8;
+    /// Certificates of decided blocks by height.
+    pub(super) const CERTIFICATES: u8 = 8;
 }
 
 /// Why the chain on disk cannot be used.
@@ -80,6 +80,10 @@ fn height_key(height: Height) -> Vec<u8> {
     height.get().to_be_bytes().to_vec()
 }
 
+fn body_key(height: Height, hash: &BlockHash) -> Vec<u8> {
+    [&height.get().to_be_bytes()[..], hash.as_bytes()].concat()
+}
+
 fn node_key(at: NodeAt) -> Vec<u8> {
     [&[at.level][..], &at.index.to_be_bytes()].concat()
 }
@@ -118,15 +122,25 @@ impl ChainStore {
         &self.store
     }
 
-    /// All that a decided block changes.
+    /// All that a decided block changes; takes the writes out of it. `durable` are the blocks of this
+    /// height whose bodies are in the store: they are not written again, or go.
     #[must_use]
-    pub fn decided(executed: &Executed, certificate: &QuorumCertificate) -> Vec<Change> {
-        let mut changes = state_changes(executed.writes.clone());
-        let mut state = executed.state.clone();
-        changes.push(put(column::HEAD, Vec::new(), encode(&state.stored_head())));
-        let decided = CertifiedBlock { block: executed.block(), certificate: certificate.clone() };
+    pub fn decided(
+        executed: &mut Executed,
+        certificate: &QuorumCertificate,
+        durable: &BTreeSet<BlockHash>,
+    ) -> Vec<Change> {
+        let mut changes = state_changes(std::mem::take(&mut executed.writes));
+        changes.push(put(column::HEAD, Vec::new(), encode(&executed.state.stored_head())));
+        if !durable.contains(&executed.hash) {
+            changes.push(Self::body(executed));
+        }
+        for other in durable.iter().filter(|hash| **hash != executed.hash) {
+            let key = body_key(executed.header.height, other);
+            changes.push(Change::Delete { column: column::BODIES, key });
+        }
         let height = height_key(executed.header.height);
-        changes.push(put(column::BLOCKS, height.clone(), encode(&decided)));
+        changes.push(put(column::CERTIFICATES, height.clone(), encode(certificate)));
         for node in &executed.log_nodes {
             changes.push(put(column::LOG, node_key(node.at), node.hash.as_bytes().to_vec()));
         }
@@ -147,23 +161,23 @@ impl ChainStore {
                 changes.push(put(column::CLOSED, id.as_bytes().to_vec(), index));
             }
         }
-        changes.push(Change::DeletePrefix { column: column::CANDIDATES, prefix: Vec::new() });
         changes
     }
 
     /// The body of a block that may be decided, to be durable before it is precommitted.
     #[must_use]
-    pub fn candidate(hash: &BlockHash, block: &Block) -> Change {
-        put(column::CANDIDATES, hash.as_bytes().to_vec(), encode(block))
+    pub fn body(executed: &Executed) -> Change {
+        let key = body_key(executed.header.height, &executed.hash);
+        put(column::BODIES, key, encode(&executed.block()))
     }
 
-    /// Bodies that were made durable for the height that was being decided.
+    /// Bodies that were made durable at a height.
     ///
     /// # Errors
     /// [`ChainStoreError`].
-    pub fn candidates(&self) -> Result<Vec<Block>, ChainStoreError> {
+    pub fn bodies(&self, height: Height) -> Result<Vec<Block>, ChainStoreError> {
         let mut blocks = Vec::new();
-        self.store.scan(column::CANDIDATES, &[], &[], &mut |_, value| {
+        self.store.scan(column::BODIES, &height_key(height), &[], &mut |_, value| {
             blocks.push(value.to_vec());
             ControlFlow::Continue(())
         })?;
@@ -173,9 +187,17 @@ impl ChainStore {
     /// The bytes of a certified block.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub fn block_bytes(&self, height: Height) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get(column::BLOCKS, &height_key(height))
+    /// [`ChainStoreError`].
+    pub fn block_bytes(&self, height: Height) -> Result<Option<Vec<u8>>, ChainStoreError> {
+        let certificate = self.store.get(column::CERTIFICATES, &height_key(height))?;
+        let Some(certificate_bytes) = certificate else { return Ok(None) };
+        let certificate: QuorumCertificate = decode(&certificate_bytes)?;
+        let key = body_key(height, &certificate.block);
+        let body = self.store.get(column::BODIES, &key)?;
+        // A certified block is its two parts, one after the other.
+        let mut bytes = body.ok_or_else(|| ChainStoreError::Missing(format!("block {height}")))?;
+        bytes.extend_from_slice(&certificate_bytes);
+        Ok(Some(bytes))
     }
 
     /// A certified block.

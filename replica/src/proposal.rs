@@ -7,6 +7,7 @@ use ledger_core::{
     crypto::{BlockHash, EntryHash},
     fund::Reads,
     ledger::{Executed, InvalidBlock, OnRefusal, Proposed, State, execute},
+    refusal::Refusal,
     transaction::{ReceivedTransaction, VerifiedTransaction},
     types::{Round, TimestampMs},
 };
@@ -31,8 +32,8 @@ pub(crate) struct Proposals {
     /// When an outline came: a fresh block's time is judged against that.
     arrived: BTreeMap<BlockHash, TimestampMs>,
     candidates: BTreeMap<BlockHash, Candidate>,
-    /// Transactions that some outline lists and this node lacks.
-    missing: BTreeSet<EntryHash>,
+    /// Transactions that an outline lists and this node lacks.
+    lacking: BTreeMap<BlockHash, BTreeSet<EntryHash>>,
     /// Transactions that were missing and have come.
     fetched: BTreeMap<EntryHash, VerifiedTransaction>,
     /// Transactions that were fetched and whose signature is wrong: whoever lists one lies.
@@ -50,8 +51,8 @@ pub(crate) struct Proposals {
 pub(crate) enum Lacks {
     /// Its outline.
     Outline,
-    /// Bodies of transactions.
-    Transactions(Vec<EntryHash>),
+    /// Bodies of transactions: [`Proposals::lacking`] says which.
+    Transactions,
 }
 
 impl Proposals {
@@ -91,22 +92,36 @@ impl Proposals {
 
     /// Keeps a transaction that some outline lists.
     pub(crate) fn add_fetched(&mut self, transaction: &VerifiedTransaction) {
-        if self.missing.remove(&transaction.entry()) {
-            self.fetched.insert(transaction.entry(), transaction.clone());
+        let entry = transaction.entry();
+        let mut listed = false;
+        for lacking in self.lacking.values_mut() {
+            listed |= lacking.remove(&entry);
+        }
+        if listed {
+            self.fetched.insert(entry, transaction.clone());
         }
     }
 
+    /// Remembers that a transaction that some outline lists has a wrong signature.
     pub(crate) fn add_forged(&mut self, transaction: &ReceivedTransaction) {
-        if self.missing.remove(&transaction.entry()) {
-            self.forged.insert(transaction.entry());
+        let entry = transaction.entry();
+        let lists = |lacking: &BTreeSet<EntryHash>| lacking.contains(&entry);
+        if self.lacking.values().any(lists) {
+            self.forged.insert(entry);
+            self.lacking.retain(|_, lacking| !lists(lacking));
         }
+    }
+
+    /// The transactions that a block lists and this node lacks.
+    pub(crate) fn lacking(&self, block: &BlockHash) -> impl Iterator<Item = &EntryHash> {
+        self.lacking.get(block).into_iter().flatten()
     }
 
     pub(crate) fn fetched(&self, entry: &EntryHash) -> Option<&VerifiedTransaction> {
         self.fetched.get(entry)
     }
 
-    /// Builds a block and keeps it as a candidate.
+    /// Builds a block and keeps it as a candidate; says what it left out.
     pub(crate) fn build(
         &mut self,
         state: &State,
@@ -114,14 +129,14 @@ impl Proposals {
         proposed: Proposed,
         evidence: &[Evidence],
         transactions: &[VerifiedTransaction],
-    ) -> Option<Executed> {
+    ) -> Option<(BlockHash, Vec<(usize, Refusal)>)> {
         let mut evidence: Vec<_> = evidence
             .iter()
             .filter(|found| state.accepts_evidence(found))
             .take(BLOCK_EVIDENCE_MAX)
             .cloned()
             .collect();
-        let executed = loop {
+        let mut executed = loop {
             match execute(state, reads, proposed, &evidence, transactions, OnRefusal::LeaveOut) {
                 Ok(executed) => break executed,
                 // New by itself, but not after what stands before it: too much against one validator.
@@ -131,21 +146,18 @@ impl Proposals {
                 Err(_) => return None,
             }
         };
-        let included: BTreeSet<_> =
-            executed.entries.iter().filter_map(|entry| entry.transaction).collect();
-        let listed = transactions
-            .iter()
-            .filter(|transaction| included.contains(&transaction.id()))
-            .map(|transaction| transaction.entry())
-            .collect();
+        let transactions = executed.entries.iter().filter(|entry| entry.transaction.is_some());
+        let listed = transactions.map(|entry| entry.hash).collect();
         let outline = BlockOutline {
             header: executed.header.clone(),
             evidence: List::new(evidence).ok()?,
             transactions: List::new(listed).ok()?,
         };
-        self.outlines.insert(executed.hash, outline);
-        self.candidates.insert(executed.hash, Candidate::Valid(Box::new(executed.clone())));
-        Some(executed)
+        let hash = executed.hash;
+        let refused = std::mem::take(&mut executed.refused);
+        self.outlines.insert(hash, outline);
+        self.candidates.insert(hash, Candidate::Valid(Box::new(executed)));
+        Some((hash, refused))
     }
 
     /// Whether the block's body is valid, once everything for that is there.
@@ -161,20 +173,25 @@ impl Proposals {
             Some(Candidate::Invalid) => return Ok(false),
             None => {}
         }
+        if self.lacking(block).next().is_some() {
+            return Err(Lacks::Transactions);
+        }
         let outline = self.outlines.get(block).ok_or(Lacks::Outline)?;
         let mut transactions = Vec::with_capacity(outline.transactions.len());
-        let mut missing = Vec::new();
+        let mut missing = BTreeSet::new();
         let mut forged = false;
         for entry in &outline.transactions {
             forged |= self.forged.contains(entry);
             match self.fetched.get(entry).cloned().or_else(|| waiting(entry)) {
                 Some(transaction) => transactions.push(transaction),
-                None => missing.push(*entry),
+                None => {
+                    missing.insert(*entry);
+                }
             }
         }
         if !missing.is_empty() && !forged {
-            self.missing.extend(missing.iter().copied());
-            return Err(Lacks::Transactions(missing));
+            self.lacking.insert(*block, missing);
+            return Err(Lacks::Transactions);
         }
         let header = &outline.header;
         let proposed =
@@ -201,14 +218,14 @@ impl Proposals {
         let mut evidence = Vec::new();
         let mut transactions = Vec::new();
         for bytes in &block.entries {
+            if let Some(transaction) = ReceivedTransaction::of_entry(bytes) {
+                let Ok(transaction) = transaction else { return };
+                transactions.push(transaction);
+                continue;
+            }
             match bytes.decode() {
-                Ok(Entry::Transaction(signed)) => {
-                    let bytes = ledger_core::codec::encode(&signed);
-                    let Ok(received) = ReceivedTransaction::decode(bytes) else { return };
-                    transactions.push(received);
-                }
                 Ok(Entry::Evidence(found)) => evidence.push(found),
-                Ok(Entry::System(_)) => {}
+                Ok(Entry::System(_) | Entry::Transaction(_)) => {}
                 Err(_) => return,
             }
         }

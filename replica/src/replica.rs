@@ -16,9 +16,10 @@ use crate::{
     store::Change,
     sync::Sync,
 };
+use admission::in_batches;
 use genesis::Genesis;
 use ledger_core::{
-    block::BlockOutline,
+    block::{BLOCK_BYTES_MAX, BlockOutline},
     codec::{List, decode, encode},
     consensus::{
         self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
@@ -39,6 +40,8 @@ const VIEW_INTERVAL_AWAKE: DurationMs = DurationMs::new(250);
 const VIEW_INTERVAL_WAITING: DurationMs = DurationMs::new(2_000);
 /// How often something that did not come is asked for again.
 const RETRY_INTERVAL: DurationMs = DurationMs::new(200);
+/// How long something that a proposal needs may be on its way before it is asked for.
+const FETCH_GRACE: DurationMs = DurationMs::new(20);
 /// How often transactions submitted here are pushed again while they wait.
 const PUSH_AGAIN_INTERVAL: DurationMs = DurationMs::new(2_000);
 /// Most signatures in one batch.
@@ -239,6 +242,8 @@ pub struct Replica {
 
     unverified: VecDeque<(ReceivedTransaction, Source)>,
     checking: Option<Vec<(ReceivedTransaction, Source)>>,
+    /// What is in one of these two, so that it is neither checked twice nor asked for.
+    verifying: BTreeSet<EntryHash>,
     /// Who waits for which transaction, and whether it was refused at first but may yet come true.
     requests: BTreeMap<TransactionId, Vec<RequestId>>,
     request_count: usize,
@@ -293,7 +298,7 @@ impl Replica {
         let lost = start.guard.is_none() && start.state.tip().height > Height::ZERO;
         let forgotten = lost.then_some(height);
         let mut proposals = Proposals::default();
-        for block in start.chain.candidates().unwrap_or_default() {
+        for block in start.chain.bodies(height).unwrap_or_default() {
             proposals.restore(&start.state, &block, &entropy);
         }
         let peers = nodes.iter().map(|_| Peer::default()).collect();
@@ -322,6 +327,7 @@ impl Replica {
             next_push: now,
             unverified: VecDeque::new(),
             checking: None,
+            verifying: BTreeSet::new(),
             requests: BTreeMap::new(),
             request_count: 0,
             to_push: Vec::new(),

@@ -164,9 +164,7 @@ impl Checks {
         for bytes in &block.block.entries {
             let index = LogIndex::new(self.log_size);
             self.log_size += 1;
-            if let Some(signed) = bytes.0.strip_prefix(&0u32.to_le_bytes()) {
-                let received =
-                    ledger_core::transaction::ReceivedTransaction::decode(signed.to_vec());
+            if let Some(received) = ledger_core::transaction::ReceivedTransaction::of_entry(bytes) {
                 let Ok(transaction) = received else {
                     return self.violate(format!("block {height} holds an unreadable transaction"));
                 };

@@ -335,7 +335,7 @@ fn receipts_prove_their_entry_and_nothing_else() {
         let text = receipt.to_text();
         assert_eq!(Receipt::from_text(&text).unwrap(), receipt);
         let entry = receipt.verify(id, founders).unwrap();
-        assert_eq!(encode(&entry), receipt.entry.0);
+        assert_eq!(encode(&entry), receipt.entry.as_bytes());
         let bytes = encode(&receipt);
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();

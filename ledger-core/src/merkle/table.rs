@@ -17,6 +17,7 @@ use crate::{
     crypto::{Digest, Domain},
 };
 use imbl::{OrdMap, OrdSet, Vector};
+use std::sync::Arc;
 
 /// A change to the stored state: `None` deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +59,15 @@ const EMPTY: Digest = Digest::new([0; 32]);
 /// Records by key, in slots, with a Merkle commitment.
 #[derive(Debug, Clone)]
 pub struct Table<K: Ord, V> {
-    slots: Vector<Option<(K, V)>>,
+    /// Behind pointers, since a change after a copy copies its neighbours in the vector.
+    slots: Vector<Option<Arc<(K, V)>>>,
     index: OrdMap<K, u32>,
     free: OrdSet<u32>,
-    /// `levels[0]` are the leaves; each further level has half as many nodes, rounded up.
-    levels: Vec<Vector<Digest>>,
-    dirty: OrdSet<u32>,
+    /// The nodes of the tree in order from left to right ([`place`]): a growing tree moves none of them,
+    /// and a leaf has most of its path beside it.
+    nodes: Vector<Digest>,
+    /// Slots that may have changed since the last commit, perhaps several times.
+    dirty: Vec<u32>,
     /// Records taken out since the last commit, whose stored parts must go.
     removed: Vec<(u32, V)>,
     commitment: Digest,
@@ -75,8 +79,8 @@ impl<K: Ord + Clone + Encode, V: Record> Default for Table<K, V> {
             slots: Vector::new(),
             index: OrdMap::new(),
             free: OrdSet::new(),
-            levels: vec![Vector::new()],
-            dirty: OrdSet::new(),
+            nodes: Vector::new(),
+            dirty: Vec::new(),
             removed: Vec::new(),
             commitment: table_commitment(0, &EMPTY),
         }
@@ -121,7 +125,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     }
 
     fn entry(&self, slot: u32) -> Option<&(K, V)> {
-        self.slots.get(usize::try_from(slot).ok()?)?.as_ref()
+        self.slots.get(usize::try_from(slot).ok()?)?.as_deref()
     }
 
     /// The record under `key`, to change it; it counts as changed.
@@ -131,9 +135,9 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
 
     /// The record in a slot, to change it; it counts as changed.
     pub fn slot_mut(&mut self, slot: u32) -> Option<&mut V> {
-        let (_, value) = self.slots.get_mut(usize::try_from(slot).ok()?)?.as_mut()?;
-        self.dirty.insert(slot);
-        Some(value)
+        let entry = self.slots.get_mut(usize::try_from(slot).ok()?)?.as_mut()?;
+        self.dirty.push(slot);
+        Some(&mut Arc::make_mut(entry).1)
     }
 
     /// Inserts or replaces the record under `key` and returns its slot.
@@ -154,8 +158,8 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
             }
         };
         self.index.insert(key.clone(), slot);
-        self.slots.set(slot as usize, Some((key, value)));
-        self.dirty.insert(slot);
+        self.slots.set(slot as usize, Some(Arc::new((key, value))));
+        self.dirty.push(slot);
         slot
     }
 
@@ -163,15 +167,16 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let slot = self.index.remove(key)?;
         self.free.insert(slot);
-        self.dirty.insert(slot);
-        let (_, value) = self.slots.set(slot as usize, None)?;
+        self.dirty.push(slot);
+        let entry = self.slots.set(slot as usize, None)?;
+        let (_, value) = Arc::unwrap_or_clone(entry);
         self.removed.push((slot, value.clone()));
         Some(value)
     }
 
     /// All records in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.slots.iter().flatten().map(|(key, value)| (key, value))
+        self.slots.iter().flatten().map(|entry| (&entry.0, &entry.1))
     }
 
     /// All records in the order of their keys, from `from` on.
@@ -189,7 +194,9 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
         for (slot, record) in std::mem::take(&mut self.removed) {
             record.delete_below(&slot_path(path, slot), writes);
         }
-        let changed: Vec<u32> = std::mem::take(&mut self.dirty).into_iter().collect();
+        let mut changed = std::mem::take(&mut self.dirty);
+        changed.sort_unstable();
+        changed.dedup();
         for slot in &changed {
             let key = slot_path(path, *slot);
             let leaf = match &mut self.slots[*slot as usize] {
@@ -197,7 +204,8 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
                     writes.push(StateWrite { key, value: None });
                     EMPTY
                 }
-                Some((name, record)) => {
+                Some(entry) => {
+                    let (name, record) = Arc::make_mut(entry);
                     let mut bytes = encode(name);
                     bytes.extend_from_slice(&record.commit(&key, writes));
                     let leaf = Domain::StateLeaf.digest(&[&bytes]);
@@ -205,7 +213,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
                     leaf
                 }
             };
-            set_node(&mut self.levels[0], *slot as usize, leaf);
+            self.set_node(0, *slot as usize, leaf);
         }
         self.hash_above(changed);
         self.commitment
@@ -214,25 +222,35 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     /// Recomputes the nodes above the changed leaves, each once.
     fn hash_above(&mut self, mut changed: Vec<u32>) {
         let mut level = 0;
-        while self.levels[level].len() > 1 {
-            if self.levels.len() == level + 1 {
-                self.levels.push(Vector::new());
-            }
+        let mut width = self.slots.len();
+        while width > 1 {
             for node in &mut changed {
                 *node /= 2;
             }
             changed.dedup();
             for node in &changed {
                 let left = *node as usize * 2;
-                let below = &self.levels[level];
-                let right = below.get(left + 1).unwrap_or(&EMPTY);
-                let hash = Domain::StateNode.digest(&[below[left].as_bytes(), right.as_bytes()]);
-                set_node(&mut self.levels[level + 1], *node as usize, hash);
+                let (left, right) = (self.node(level, left), self.node(level, left + 1));
+                let hash = Domain::StateNode.digest(&[left.as_bytes(), right.as_bytes()]);
+                self.set_node(level + 1, *node as usize, hash);
             }
             level += 1;
+            width = width.div_ceil(2);
         }
-        let root = self.levels[level].front().unwrap_or(&EMPTY);
-        self.commitment = table_commitment(self.slots.len() as u64, root);
+        self.commitment = table_commitment(self.slots.len() as u64, self.node(level, 0));
+    }
+
+    /// The node at a place of a level; nothing was ever put where there is no subtree.
+    fn node(&self, level: u32, index: usize) -> &Digest {
+        self.nodes.get(place(level, index)).unwrap_or(&EMPTY)
+    }
+
+    fn set_node(&mut self, level: u32, index: usize, hash: Digest) {
+        let at = place(level, index);
+        while self.nodes.len() <= at {
+            self.nodes.push_back(EMPTY);
+        }
+        self.nodes.set(at, hash);
     }
 
     /// Rebuilds a table from stored records; slots that are not given are free.
@@ -247,14 +265,14 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
                 table.slots.push_back(None);
             }
             table.index.insert(key.clone(), slot);
-            table.slots.set(slot as usize, Some((key, value)));
+            table.slots.set(slot as usize, Some(Arc::new((key, value))));
         }
         while table.slots.len() < slot_count as usize {
             table.slots.push_back(None);
         }
         for (slot, record) in table.slots.iter().enumerate() {
             let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-            table.dirty.insert(slot);
+            table.dirty.push(slot);
             if record.is_none() {
                 table.free.insert(slot);
             }
@@ -304,10 +322,15 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     pub fn prove(&self, key: &K) -> Option<TableProof> {
         let slot = *self.index.get(key)?;
         let mut node = slot as usize;
+        let mut width = self.slots.len();
         let mut siblings = Vec::new();
-        for level in &self.levels[..self.levels.len() - 1] {
-            siblings.push(*level.get(node ^ 1).unwrap_or(&EMPTY));
+        for level in 0.. {
+            if width <= 1 {
+                break;
+            }
+            siblings.push(*self.node(level, node ^ 1));
             node /= 2;
+            width = width.div_ceil(2);
         }
         Some(TableProof { slot, slot_count: self.slots.len() as u64, siblings })
     }
@@ -357,11 +380,10 @@ pub(crate) fn split_slot(path: &[u8]) -> Result<(u32, &[u8]), &'static str> {
     Ok((u32::from_be_bytes(*slot), rest))
 }
 
-fn set_node(level: &mut Vector<Digest>, at: usize, hash: Digest) {
-    while level.len() <= at {
-        level.push_back(EMPTY);
-    }
-    level.set(at, hash);
+/// Where a node of the tree stands when all are written from left to right, a parent between its
+/// children: leaves at the even places, their parents at every second odd one, and so on.
+fn place(level: u32, index: usize) -> usize {
+    ((2 * index + 1) << level) - 1
 }
 
 #[cfg(test)]
@@ -409,7 +431,7 @@ mod tests {
             let mut writes = Vec::new();
             let commitment = table.commit(b"t", &mut writes);
             for write in writes { stored.insert(write.key, write.value); }
-            let slots: Vec<_> = table.slots.iter().copied().collect();
+            let slots: Vec<_> = table.slots.iter().map(|slot| slot.as_deref().copied()).collect();
             prop_assert_eq!(commitment, from_scratch(&slots));
             for (key, value) in table.iter() {
                 let proof = table.prove(key).expect("present");

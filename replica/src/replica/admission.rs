@@ -4,7 +4,7 @@ use super::*;
 
 impl Replica {
     pub(super) fn submit(&mut self, request: RequestId, bytes: Vec<u8>) {
-        let transaction = match ReceivedTransaction::decode(bytes) {
+        let transaction = match ReceivedTransaction::decode(&bytes) {
             Ok(transaction) => transaction,
             Err(error) => {
                 let refusal = Refusal::Malformed { detail: error.to_string() };
@@ -24,7 +24,16 @@ impl Replica {
             let refusal = Refusal::MempoolFull { retry_after_ms: RETRY_INTERVAL.get() };
             return self.answer(request, Outcome::Refused(refusal));
         }
-        self.unverified.push_back((transaction, Source::Client(request)));
+        self.enqueue(transaction, Source::Client(request));
+    }
+
+    fn enqueue(&mut self, transaction: ReceivedTransaction, source: Source) {
+        if let Some(known) = self.mempool.get(&transaction.entry()).cloned() {
+            // The very same bytes were verified before.
+            return self.admit(known, source);
+        }
+        self.verifying.insert(transaction.entry());
+        self.unverified.push_back((transaction, source));
     }
 
     /// What can be said without the signature and without executing it.
@@ -68,18 +77,20 @@ impl Replica {
         list: List<TransactionBytes, PUSH_MAX>,
     ) {
         for TransactionBytes(bytes) in list.into_vec() {
-            let Ok(transaction) = ReceivedTransaction::decode(bytes) else {
+            let Ok(transaction) = ReceivedTransaction::decode(&bytes) else {
                 // Honest nodes pass on only what they have verified.
                 self.alarm(format!("{} sent a malformed transaction", self.nodes[from].name));
                 return;
             };
-            let known = self.mempool.get(&transaction.entry()).is_some()
-                || self.proposals.fetched(&transaction.entry()).is_some();
+            let entry = transaction.entry();
+            let known = self.verifying.contains(&entry)
+                || self.mempool.get(&entry).is_some()
+                || self.proposals.fetched(&entry).is_some();
             if known || self.unverified.len() >= UNVERIFIED_MAX {
                 continue;
             }
             if self.check_form(&transaction).is_ok() {
-                self.unverified.push_back((transaction, Source::Peer));
+                self.enqueue(transaction, Source::Peer);
             }
         }
     }
@@ -105,6 +116,7 @@ impl Replica {
         let batch = self.checking.take().unwrap_or_default();
         assert_eq!(batch.len(), valid.len(), "one answer for each signature of the batch");
         for ((transaction, source), valid) in batch.into_iter().zip(valid) {
+            self.verifying.remove(&transaction.entry());
             let forged = transaction.clone();
             match (transaction.verified_in_batch(*valid), source) {
                 (Some(transaction), source) => self.admit(transaction, source),
@@ -178,21 +190,30 @@ impl Replica {
     /// Passes new transactions on to the validators, in batches.
     pub(super) fn push_transactions(&mut self) {
         let entries = std::mem::take(&mut self.to_push);
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        let mut batches = Vec::new();
-        for transaction in entries.iter().filter_map(|entry| self.mempool.get(entry)) {
-            if bytes + transaction.bytes().len() > PUSH_BYTES_MAX || batch.len() == PUSH_MAX {
-                batches.push(std::mem::take(&mut batch));
-                bytes = 0;
-            }
-            bytes += transaction.bytes().len();
-            batch.push(TransactionBytes(transaction.bytes().to_vec()));
-        }
-        batches.push(batch);
-        for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
-            let message = PeerMessage::Transactions(List::new(batch).unwrap_or_default());
+        let messages = in_batches(entries.iter().filter_map(|entry| self.mempool.get(entry)));
+        for message in messages {
             self.send_to_validators(&message);
         }
     }
+}
+
+/// Transactions as messages of bounded size.
+pub(super) fn in_batches<'a>(
+    transactions: impl Iterator<Item = &'a VerifiedTransaction>,
+) -> Vec<PeerMessage> {
+    let mut batches = vec![Vec::new()];
+    let mut bytes = 0;
+    for transaction in transactions.map(|transaction| transaction.bytes()) {
+        let full = batches.last().is_some_and(|batch: &Vec<_>| batch.len() == PUSH_MAX);
+        if full || bytes + transaction.len() > PUSH_BYTES_MAX {
+            batches.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += transaction.len();
+        if let Some(batch) = batches.last_mut() {
+            batch.push(TransactionBytes(transaction.to_vec()));
+        }
+    }
+    let batches = batches.into_iter().filter(|batch| !batch.is_empty());
+    batches.map(|batch| PeerMessage::Transactions(List::new(batch).unwrap_or_default())).collect()
 }

@@ -60,6 +60,9 @@ impl Replica {
         if build.is_some() {
             self.build_wanted = build;
         }
+        if !validate.is_empty() {
+            self.next_retry = self.now.after(FETCH_GRACE);
+        }
         self.proposals.wanted.extend(validate);
         for found in evidence {
             if self.evidence.len() < EVIDENCE_MAX {
@@ -87,7 +90,7 @@ impl Replica {
         if let Some(block) = valid_block.filter(|block| !self.proposals.durable.contains(block))
             && let Some(executed) = self.proposals.executed(&block)
         {
-            changes.push(ChainStore::candidate(&block, &executed.block()));
+            changes.push(ChainStore::body(executed));
             bodies.push(block);
         }
         let mut writes = Vec::new();
@@ -178,16 +181,17 @@ impl Replica {
         let proposed = Proposed { time: self.block_time(), proposer, round };
         let built =
             self.proposals.build(&self.state, &self.store, proposed, &self.evidence, &picked);
-        let Some(executed) = built else { return };
-        for (position, refusal) in executed.refused.clone() {
+        let Some((block, refused)) = built else { return };
+        for (position, refusal) in refused {
             self.refuse(&picked[position], refusal);
         }
-        if round == Round::ZERO && executed.entries.is_empty() && !heartbeat {
+        let empty = self.proposals.executed(&block).is_none_or(|built| built.entries.is_empty());
+        if round == Round::ZERO && empty && !heartbeat {
             return;
         }
         self.proposals.built += 1;
         self.build_wanted = None;
-        self.inputs.push_back(Input::BlockBuilt { height, round, block: executed.hash });
+        self.inputs.push_back(Input::BlockBuilt { height, round, block });
     }
 
     /// Whether anything waits for a block.
@@ -253,8 +257,12 @@ impl Replica {
         self.store_decided(executed, certificate);
     }
 
-    pub(crate) fn store_decided(&mut self, executed: Executed, certificate: &QuorumCertificate) {
-        let changes = ChainStore::decided(&executed, certificate);
+    pub(crate) fn store_decided(
+        &mut self,
+        mut executed: Executed,
+        certificate: &QuorumCertificate,
+    ) {
+        let changes = ChainStore::decided(&mut executed, certificate, &self.proposals.durable);
         self.persist(vec![Write::Store(changes)], Job::Decided(Box::new(executed)));
     }
 

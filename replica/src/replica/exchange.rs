@@ -124,21 +124,15 @@ impl Replica {
     }
 
     pub(super) fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        for entry in entries {
-            let found = self.mempool.get(entry).or_else(|| self.proposals.fetched(entry));
-            let Some(transaction) = found else { continue };
-            bytes += transaction.bytes().len();
-            if bytes > PUSH_BYTES_MAX || batch.len() == PUSH_MAX {
-                // The rest is asked for again.
-                break;
-            }
-            batch.push(TransactionBytes(transaction.bytes().to_vec()));
-        }
-        if !batch.is_empty() {
-            let batch = List::new(batch).unwrap_or_default();
-            self.send(to, &PeerMessage::Transactions(batch));
+        let found = |entry| self.mempool.get(entry).or_else(|| self.proposals.fetched(entry));
+        let mut left = BLOCK_BYTES_MAX;
+        let fits = |transaction: &&VerifiedTransaction| {
+            let room = left.checked_sub(transaction.bytes().len());
+            left = room.unwrap_or(left);
+            room.is_some()
+        };
+        for message in in_batches(entries.iter().filter_map(found).take_while(fits)) {
+            self.send(to, &message);
         }
     }
 
@@ -214,15 +208,39 @@ impl Replica {
         for request in wanted {
             let block = request.block;
             let Err(lacks) = self.judge(&request) else { continue };
-            let message = match lacks {
-                Lacks::Outline => PeerMessage::GetOutline { height, block },
-                Lacks::Transactions(entries) => {
-                    PeerMessage::GetTransactions(List::new(entries).unwrap_or_default())
+            match lacks {
+                Lacks::Outline => {
+                    self.send_to_validators(&PeerMessage::GetOutline { height, block });
                 }
-            };
-            self.send_to_validators(&message);
+                Lacks::Transactions => {
+                    let lacking = self.proposals.lacking(&block);
+                    let absent = lacking.filter(|entry| !self.verifying.contains(entry));
+                    let absent: Vec<_> = absent.copied().collect();
+                    if let Some(node) = self.one_to_ask(&request)
+                        && !absent.is_empty()
+                    {
+                        let entries = List::new(absent).unwrap_or_default();
+                        self.send(node, &PeerMessage::GetTransactions(entries));
+                    }
+                }
+            }
         }
         self.retry_sync();
+    }
+
+    /// One connected validator that should have the bodies of a block: its proposer first, and another
+    /// one each time.
+    fn one_to_ask(&self, request: &ValidationRequest) -> Option<NodeId> {
+        let proposer = self.state.validators().proposer(self.consensus().height(), request.round);
+        let connected = (0..self.nodes.len()).filter(|node| {
+            *node != self.me && self.peers[*node].connected && self.nodes[*node].validator.is_some()
+        });
+        let mut candidates: Vec<_> = connected.collect();
+        candidates.sort_by_key(|node| self.nodes[*node].validator != Some(proposer));
+        let arrived = self.proposals.arrived(&request.block, self.now);
+        let waited = self.now.get().saturating_sub(arrived.get()) / RETRY_INTERVAL.get();
+        let turn = usize::try_from(waited).unwrap_or(0);
+        candidates.get(turn % candidates.len().max(1)).copied()
     }
 
     pub(crate) fn sync_parts(&mut self) -> (&mut Sync, &State, &ChainStore, &[u8; 32]) {

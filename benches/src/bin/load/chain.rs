@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use ledger_core::{
     api::{GroupBuySummary, Status},
     audit::RecordReader,
-    block::{CertifiedBlock, Entry},
+    block::CertifiedBlock,
     codec::decode_within,
     crypto::TransactionId,
     fund::Action,
@@ -90,13 +90,14 @@ impl Chain {
             bytes: record.len() as u64,
         };
         for entry in &block.block.entries {
-            let Entry::Transaction(signed) = entry.decode()? else { continue };
+            let Some(transaction) = ReceivedTransaction::of_entry(entry).transpose()? else {
+                continue;
+            };
             decided.transactions += 1;
-            if let Action::Order { orders, .. } = &signed.transaction.action {
+            if let Action::Order { orders, .. } = &transaction.transaction().action {
                 decided.order_lines += orders.iter().map(|o| o.lines.len() as u64).sum::<u64>();
             }
-            let bytes = entry.0.get(4..).unwrap_or_default().to_vec();
-            self.ids.insert(ReceivedTransaction::decode(bytes)?.id());
+            self.ids.insert(transaction.id());
         }
         self.blocks.push(decided);
         Ok(())

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result, ensure};
 use genesis::Genesis;
 use ledger_core::{
     api::{Problem, Submitted},
-    block::Entry,
     crypto::TransactionId,
     receipt::Receipt,
     transaction::ReceivedTransaction,
@@ -185,12 +184,9 @@ async fn verify(
         ensure!(tries < RECEIPT_TRIES, "there is no receipt for entry {log_index}");
         sleep(RECEIPT_PAUSE).await;
     };
-    let entry = receipt.verify(&genesis.chain, &genesis.validators)?;
-    ensure!(matches!(entry, Entry::Transaction(_)), "entry {log_index} is no transaction");
-    let bytes = receipt.entry.0.get(4..).context("an entry without content")?.to_vec();
-    ensure!(
-        ReceivedTransaction::decode(bytes)?.id() == *id,
-        "the receipt of entry {log_index} is for another transaction"
-    );
+    receipt.verify(&genesis.chain, &genesis.validators)?;
+    let transaction = ReceivedTransaction::of_entry(&receipt.entry)
+        .with_context(|| format!("entry {log_index} is no transaction"))??;
+    ensure!(transaction.id() == *id, "the receipt of entry {log_index} is for another transaction");
     Ok(())
 }
