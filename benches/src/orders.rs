@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use genesis::Genesis;
 use ledger_core::{
     codec::List,
-    crypto::{ChainId, Digest, KeyPurpose},
+    crypto::{ChainId, Digest, KeyPurpose, SecretKey},
     fund::{
         Action, Filing, FilingDecision, GROUP_BUY_LINES_MAX, LineRequest, Minimum, Offer,
         OrderRequest, ShortRule, Split,
@@ -59,10 +59,12 @@ struct GroupBuyPlan {
 }
 
 /// Who orders what: group buys of each leader, filled one after the other.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Plan {
     chain: ChainId,
     leaders: Vec<MemberId>,
+    /// Keys of all members: to derive one takes as long as to sign.
+    keys: Vec<SecretKey>,
     mix: Mix,
     /// Round by round: the first group buy of each leader, then the second of each.
     group_buys: Vec<GroupBuyPlan>,
@@ -95,7 +97,9 @@ impl Plan {
             Ok(GroupBuyPlan { digest: filing.digest(), filing })
         });
         let group_buys = group_buys.collect::<Result<_>>()?;
-        Ok(Self { chain: genesis.chain, leaders, mix, group_buys })
+        let keys =
+            (0..genesis.members.len()).map(|it| secret_key(KeyPurpose::Member, it)).collect();
+        Ok(Self { chain: genesis.chain, leaders, keys, mix, group_buys })
     }
 
     /// The shape of a transaction.
@@ -185,7 +189,7 @@ impl Plan {
             nonce: number as u64,
             action,
         };
-        transaction.sign(&secret_key(KeyPurpose::Member, usize::from(author.get())))
+        transaction.sign(&self.keys[usize::from(author.get())])
     }
 }
 

@@ -2,9 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use std::{
-    collections::BTreeSet, fs, path::Path, process::Command,
-};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 /// Ticks of `/proc` in a second: the same on every Linux that Rust runs on.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -118,8 +116,7 @@ pub(crate) fn disk_bytes(folder: &Path) -> Result<u64> {
         let entry = entry?;
         // RocksDB removes files while they are being counted.
         let Ok(metadata) = entry.metadata() else { continue };
-        bytes +=
-            if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.len() };
+        bytes += if metadata.is_dir() { disk_bytes(&entry.path())? } else { metadata.len() };
     }
     Ok(bytes)
 }
