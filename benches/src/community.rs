@@ -166,7 +166,8 @@ mod tests {
         let place =
             NodePlace { listen: "/ip4/127.0.0.1/tcp/1".to_owned(), api: "127.0.0.1:2".to_owned() };
         let created = TimestampMs::new(1_767_225_600_000);
-        let genesis = found(&[place.clone()], leaders_max(1), created).expect("founded");
+        let genesis =
+            found(std::slice::from_ref(&place), leaders_max(1), created).expect("founded");
         assert_eq!(genesis.members.len(), MEMBERS_MAX);
         assert_eq!(leaders(&genesis).len(), leaders_max(1));
         assert_eq!(genesis.validators.validators().len(), 1);

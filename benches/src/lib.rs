@@ -7,5 +7,6 @@
 #![warn(missing_docs)]
 
 pub mod community;
+pub mod ledger;
 pub mod orders;
 pub mod verification;

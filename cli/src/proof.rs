@@ -5,9 +5,9 @@
 use crate::exit::Failure;
 use genesis::Genesis;
 use ledger_core::{
-    block::Entry,
+    block::{Entry, EntryBytes},
     receipt::Receipt,
-    transaction::{ReceivedTransaction, entry_of_transaction},
+    transaction::ReceivedTransaction,
     types::{Height, LogIndex},
 };
 
@@ -17,7 +17,7 @@ pub(crate) struct Proven {
     /// The entry.
     pub(crate) entry: Entry,
     /// Its bytes, as they are in the log.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: EntryBytes,
     /// Its place in the log.
     pub(crate) index: LogIndex,
     /// The block whose log root the receipt leads to: that of the entry, or a later one.
@@ -39,7 +39,7 @@ pub(crate) fn verify(genesis: &Genesis, text: &str) -> Result<Proven, Failure> {
     let entry = receipt.verify(&genesis.chain, &genesis.validators).map_err(wrong)?;
     Ok(Proven {
         entry,
-        bytes: receipt.entry.0,
+        bytes: receipt.entry,
         index: receipt.index,
         proven_at: receipt.block.header.height,
     })
@@ -56,7 +56,7 @@ pub(crate) fn verify_of(
     index: LogIndex,
 ) -> Result<Proven, Failure> {
     let proven = verify(genesis, text)?;
-    if proven.bytes != entry_of_transaction(transaction.bytes()) || proven.index != index {
+    if proven.bytes != *transaction.entry_bytes() || proven.index != index {
         return Err(Failure::refused("the receipt is of another entry")
             .help("the node is at fault; ask another with --node"));
     }

@@ -41,7 +41,8 @@ impl Programs {
     /// Builds them and copies them into a folder.
     fn build(workspace: &Workspace, home: &Home) -> Result<Self> {
         let optimised = ["--config", "profile.dev.opt-level=3"];
-        let packages = ["build", "--package", "node", "--package", "benches", "--bins"];
+        // Always the whole workspace, so that cargo picks the same features as for everything else.
+        let packages = ["build", "--workspace", "--bins"];
         workspace.cargo(packages.iter().chain(&optimised), &[])?;
         let copy = |name: &str| -> Result<PathBuf> {
             let (from, to) = (workspace.program(name), home.path.join(name));

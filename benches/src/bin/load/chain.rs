@@ -31,6 +31,8 @@ pub(crate) struct DecidedBlock {
 pub(crate) struct Chain {
     pub(crate) blocks: Vec<DecidedBlock>,
     pub(crate) ids: BTreeSet<TransactionId>,
+    /// Lines of orders that are no changes of others.
+    pub(crate) new_order_lines: u64,
 }
 
 /// Waits until no transaction waits anywhere and all nodes stand at one block.
@@ -65,7 +67,7 @@ impl Chain {
     /// Reads the blocks from `first` to `last`.
     pub(crate) async fn read(node: SocketAddr, first: Height, last: Height) -> Result<Self> {
         let mut connection = Connection::open(node).await?;
-        let mut chain = Self { blocks: Vec::new(), ids: BTreeSet::new() };
+        let mut chain = Self { blocks: Vec::new(), ids: BTreeSet::new(), new_order_lines: 0 };
         let mut height = first;
         while height <= last {
             let page = connection.get_bytes(&format!("/v1/archive?from={height}")).await?;
@@ -95,7 +97,11 @@ impl Chain {
             };
             decided.transactions += 1;
             if let Action::Order { orders, .. } = &transaction.transaction().action {
-                decided.order_lines += orders.iter().map(|o| o.lines.len() as u64).sum::<u64>();
+                for order in orders {
+                    let lines = order.lines.len() as u64;
+                    decided.order_lines += lines;
+                    self.new_order_lines += if order.replaces.is_none() { lines } else { 0 };
+                }
             }
             self.ids.insert(transaction.id());
         }

@@ -57,6 +57,8 @@ enum MixName {
     Single,
     /// 500 orders with two lines each
     Batch,
+    /// Changes of the same 8,000 orders, so that the chain grows and the books do not
+    Changes,
 }
 
 /// How fast transactions are sent.
@@ -94,6 +96,12 @@ struct Options {
     /// Seconds that are measured
     #[arg(long)]
     duration: u64,
+    /// End after so many transactions, if the time is not over before
+    #[arg(long)]
+    transactions: Option<usize>,
+    /// Number of the first transaction: how many an earlier run has sent to this chain
+    #[arg(long, default_value_t = 0)]
+    first: usize,
     /// Seconds of the same load before
     #[arg(long)]
     warm_up: u64,
@@ -119,6 +127,7 @@ impl Options {
         match self.mix {
             MixName::Single => Mix::SINGLE,
             MixName::Batch => Mix::BATCH,
+            MixName::Changes => Mix::CHANGES,
         }
     }
 

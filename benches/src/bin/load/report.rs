@@ -78,12 +78,16 @@ impl Report {
             DurationMs::new(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
         };
         let begin = measured.start.after(ms(options.warm_up()));
-        let end = measured.start.after(ms(options.total()));
+        let mut end = measured.start.after(ms(options.total()));
+        let mut seconds = options.duration.max(1) as f64;
+        if let (Some(_), Some(last)) = (options.transactions, measured.blocks.last()) {
+            end = end.min(last.time.after(DurationMs::new(1)));
+            seconds = (end.get().saturating_sub(begin.get()) as f64 / 1_000.0).max(0.001);
+        }
         // A block counts by its time, which is when its proposer made it.
         let blocks: Vec<_> =
             measured.blocks.iter().filter(|block| (begin..end).contains(&block.time)).collect();
         let sum = |of: fn(&DecidedBlock) -> u64| blocks.iter().map(|block| of(block)).sum::<u64>();
-        let seconds = options.duration.max(1) as f64;
         let transactions = sum(|block| block.transactions) as f64;
         let entries = sum(|block| block.entries) as f64;
         let all_entries: u64 = measured.blocks.iter().map(|block| block.entries).sum();
@@ -107,6 +111,7 @@ impl Report {
             mix: match options.mix {
                 MixName::Single => "single",
                 MixName::Batch => "batch",
+                MixName::Changes => "changes",
             },
             nodes,
             signers,

@@ -23,7 +23,7 @@ use ledger_core::{
 use rayon::prelude::*;
 use std::{collections::BTreeSet, fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     task::JoinSet,
     time::{Instant, sleep_until},
 };
@@ -38,6 +38,9 @@ const OPENING_CONNECTIONS: usize = 64;
 const RECEIPT_CONNECTIONS: usize = 64;
 /// How long the nodes may take to decide what is left when sending ends.
 const REST_PATIENCE: Duration = Duration::from_secs(150);
+/// With `--rate max` a transaction is given the time that it would have at this rate, in transactions a
+/// second, before its two minutes begin.
+const SLOWEST_RATE: f64 = 500.0;
 /// How often the size of the log is asked for with `--rate max`.
 const LOOK: Duration = Duration::from_millis(10);
 /// Time between the signing and the first transaction.
@@ -92,12 +95,14 @@ pub(crate) fn run(options: &Options) -> Result<Report> {
         // No cluster can take more than its bound.
         Rate::Max => (bound * total).min(Plan::capacity(&cluster.genesis, options.mix()) as f64),
     };
-    let count = wanted.ceil() as usize;
-    let plan = Plan::new(&cluster.genesis, options.mix(), count, now())?;
+    let count = options.transactions.unwrap_or(wanted.ceil() as usize);
+    let plan = Plan::new(&cluster.genesis, options.mix(), options.first + count)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    tell(&format!("opening {} group buys", plan.group_buys().count()));
-    runtime.block_on(open(&cluster, &plan))?;
+    if options.first == 0 {
+        tell(&format!("opening {} group buys", plan.group_buys().count()));
+        runtime.block_on(open(&cluster, &plan))?;
+    }
     let (transactions, start) = sign(options, &plan, count)?;
     let bytes: usize = transactions.iter().map(|(transaction, _)| transaction.bytes().len()).sum();
     let step = sampling_step(options, verifications, count);
@@ -189,7 +194,7 @@ fn sign(options: &Options, plan: &Plan, count: usize) -> Result<(Vec<Scheduled>,
     let probe = std::time::Instant::now();
     let probed = count.min(2_000);
     (0..probed).into_par_iter().for_each(|number| {
-        let _ = plan.transaction(number, TimestampMs::ZERO);
+        let _ = plan.transaction(options.first + number, TimestampMs::ZERO);
     });
     let estimate = probe.elapsed().mul_f64(1.5 * count as f64 / probed.max(1) as f64);
     tell(&format!("signing {count} transactions, about {} s", estimate.as_secs() + 1));
@@ -202,8 +207,10 @@ fn sign(options: &Options, plan: &Plan, count: usize) -> Result<(Vec<Scheduled>,
             Rate::Open(rate) => Some(Duration::from_secs_f64(number as f64 / rate)),
             Rate::Max => None,
         };
-        let expires = start.after(ms(offset.unwrap_or(options.total()) + LIFE));
-        (plan.transaction(number, expires), offset)
+        let latest = || Duration::from_secs_f64(number as f64 / SLOWEST_RATE);
+        let leaves = offset.unwrap_or_else(|| latest().min(options.total()));
+        let expires = start.after(ms(leaves + LIFE));
+        (plan.transaction(options.first + number, expires), offset)
     });
     let signed = signed.collect();
     ensure!(now() < start.after(ms(LIFE / 4)), "signing took far longer than a sample of it");
@@ -236,7 +243,8 @@ async fn send(
     let genesis = cluster.genesis.clone();
     let work = Arc::new(Work { genesis, transactions, start, end, permitted });
 
-    let meter = tokio::spawn(meter(options.clone(), cluster.ports.clone(), start));
+    let (ended, end_seen) = oneshot::channel();
+    let meter = tokio::spawn(meter(options.clone(), cluster.ports.clone(), start, end_seen));
     let pace =
         tokio::spawn(pace(cluster.nodes[0], before.log_size, in_flight, permit, open_loop, end));
     let (plain, sampled) = (lanes(cluster, plain.into_iter()), lanes(cluster, sampled.into_iter()));
@@ -247,7 +255,9 @@ async fn send(
     );
     let mut sent = plain?;
     sent.extend(sampled?);
-    pace.await??;
+    pace.abort();
+    // The meter may have stopped by itself at the end of the measured time.
+    let _ = ended.send(());
     let (usage, memory_mib) = meter.await??;
 
     tell("waiting for the rest to be decided, then reading the chain");
@@ -266,9 +276,9 @@ async fn send(
     if missing > 0 {
         faults.push(format!("{missing} accepted transactions are not in the ledger"));
     }
-    let decided_lines: u64 = chain.blocks.iter().map(|block| block.order_lines).sum();
-    if lines != decided_lines {
-        faults.push(format!("the log has {decided_lines} order lines, the books have {lines}"));
+    let ordered = chain.new_order_lines;
+    if lines != ordered {
+        faults.push(format!("the log has {ordered} new order lines, the books have {lines}"));
     }
     let entries: u64 = chain.blocks.iter().map(|block| block.entries).sum();
     if before.log_size + entries != after.log_size {
@@ -290,10 +300,14 @@ async fn meter(
     options: Options,
     ports: BTreeSet<u16>,
     start: Instant,
+    ended: oneshot::Receiver<()>,
 ) -> Result<(Usage, Option<u64>)> {
     sleep_until(start + options.warm_up()).await;
     let before = Usage::now(&options.pids, &ports)?;
-    sleep_until(start + options.total()).await;
+    tokio::select! {
+        () = sleep_until(start + options.total()) => {}
+        _ = ended => {}
+    }
     let after = Usage::now(&options.pids, &ports)?;
     let memory = options.pids.iter().filter_map(|pid| machine::memory_mib(*pid)).max();
     Ok((after.since(&before), memory))
