@@ -37,8 +37,8 @@ use tokio_util::sync::CancellationToken;
 const COMMANDS_MAX: usize = 1_024;
 /// Most events taken from the network before the loop looks at everything else.
 const EVENTS_IN_A_ROW_MAX: usize = 64;
-/// Signatures that one thread verifies at a time, so that two cores share a batch.
-const SIGNATURES_PER_THREAD: usize = 256;
+/// Fewest signatures that are worth a thread of their own: a batch is cheaper the larger it is.
+const SIGNATURES_PER_THREAD_MIN: usize = 256;
 
 /// The wall clock in milliseconds.
 #[must_use]
@@ -336,8 +336,9 @@ impl Shell {
                 let _ = checked.blocking_send(items.iter().map(one).collect());
                 return;
             }
+            let share = items.len().div_ceil(rayon::current_num_threads());
             let valid = items
-                .par_chunks(SIGNATURES_PER_THREAD)
+                .par_chunks(share.max(SIGNATURES_PER_THREAD_MIN))
                 .flat_map_iter(|chunk| verify_batch(chunk, &entropy))
                 .collect();
             let _ = checked.blocking_send(valid);

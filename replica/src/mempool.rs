@@ -72,6 +72,18 @@ impl Mempool {
         self.by_id.get(id).copied()
     }
 
+    /// The number that the next transaction gets; those that came before have smaller ones.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    /// Whether a transaction waits that came before the one with this number.
+    #[must_use]
+    pub fn came_before(&self, entry: &EntryHash, number: u64) -> bool {
+        self.transactions.get(entry).is_some_and(|(own, _)| *own < number)
+    }
+
     /// Whether nothing of the same author waits before it.
     #[must_use]
     pub fn is_first_of_author(&self, transaction: &VerifiedTransaction) -> bool {

@@ -44,8 +44,10 @@ const RETRY_INTERVAL: DurationMs = DurationMs::new(200);
 const FETCH_GRACE: DurationMs = DurationMs::new(20);
 /// How often transactions submitted here are pushed again while they wait.
 const PUSH_AGAIN_INTERVAL: DurationMs = DurationMs::new(2_000);
+/// Most transactions that are pushed again at once.
+const PUSH_AGAIN_MAX: usize = 1_024;
 /// Most signatures in one batch.
-const BATCH_MAX: usize = 1_024;
+const BATCH_MAX: usize = 2_048;
 /// Most transactions that wait for a signature check.
 const UNVERIFIED_MAX: usize = 50_000;
 /// Most messages kept for the next height while a block is being stored.
@@ -248,6 +250,8 @@ pub struct Replica {
     requests: BTreeMap<TransactionId, Vec<RequestId>>,
     request_count: usize,
     to_push: Vec<EntryHash>,
+    /// What came before this and still waits is pushed again.
+    push_again_before: u64,
 
     jobs: VecDeque<(JobId, Job)>,
     next_job: JobId,
@@ -331,6 +335,7 @@ impl Replica {
             requests: BTreeMap::new(),
             request_count: 0,
             to_push: Vec::new(),
+            push_again_before: 0,
             jobs: VecDeque::new(),
             next_job: 0,
             inputs: VecDeque::new(),

@@ -183,8 +183,10 @@ impl Replica {
         }
         if !self.requests.is_empty() && self.now >= self.next_push {
             self.next_push = self.now.after(PUSH_AGAIN_INTERVAL);
-            let waiting: Vec<_> =
-                self.requests.keys().filter_map(|id| self.mempool.entry_of(id)).collect();
+            let long = |entry: &EntryHash| self.mempool.came_before(entry, self.push_again_before);
+            let waiting = self.requests.keys().filter_map(|id| self.mempool.entry_of(id));
+            let waiting: Vec<_> = waiting.filter(long).take(PUSH_AGAIN_MAX).collect();
+            self.push_again_before = self.mempool.next_number();
             self.to_push.extend(waiting);
             self.push_transactions();
         }
