@@ -111,7 +111,7 @@ impl Outline<'_> {
                 };
                 Text {
                     en: format!("{en} decide the blocks of {chain} {weight}."),
-                    zh: format!("{chain} 的区块由{zh}共同决定，{weight_zh}。"),
+                    zh: format!("{chain} 的区块由 {zh} 共同决定，{weight_zh}。"),
                 }
             }
         }
@@ -160,7 +160,7 @@ impl Outline<'_> {
         let sentence = |member: &Member| {
             let others: Vec<_> = member.related.iter().map(|id| self.name_of(*id)).collect();
             let (name, Text { en, zh }) = (member.name, list(&others));
-            text!("{name} declares that it is related to {en}.", "{name} 声明与{zh}有关联关系。")
+            text!("{name} declares that it is related to {en}.", "{name} 声明与 {zh} 有关联关系。")
         };
         related.map(sentence).collect()
     }
@@ -200,7 +200,7 @@ impl Outline<'_> {
             let Text { en, zh } = list(&self.without_address);
             warnings.push(text!(
                 "{en} have no address: they cannot reach each other",
-                "{zh}没有地址，彼此无法连接"
+                "{zh} 没有地址，彼此无法连接"
             ));
         }
         warnings
@@ -224,7 +224,7 @@ impl Outline<'_> {
                 let Text { en, zh } = list(&names);
                 warnings.push(text!(
                     "{en} are related and together can stop the chain",
-                    "{zh}有关联关系，联手就能让账本停下"
+                    "{zh} 有关联关系，联手就能让账本停下"
                 ));
             }
         }
@@ -346,7 +346,7 @@ fn stopping_sentences(voters: &[Voter], sets: &[Vec<String>], more: bool) -> Vec
         [only] => text!("{only} alone can stop the chain.", "{only} 一家就能让账本停下。"),
         _ => {
             let Text { en, zh } = list(names);
-            text!("{en} together can stop the chain.", "{zh}联手能让账本停下。")
+            text!("{en} together can stop the chain.", "{zh} 联手能让账本停下。")
         }
     };
     let mut sentences: Vec<_> = sets.iter().map(sentence).collect();
