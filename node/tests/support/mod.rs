@@ -130,9 +130,9 @@ impl Cluster {
                     .arg(&invitation_file)
                     .arg("--home")
                     .arg(&home)
-                    .status()
+                    .output()
                     .unwrap();
-                assert!(made.success());
+                assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
                 let text = fs::read_to_string(home.join("node-card.toml")).unwrap();
                 card = Some(NodeCard::parse(&text).unwrap());
                 nodes.push(Node { home, api, process: None });
