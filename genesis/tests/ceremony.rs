@@ -197,6 +197,16 @@ fn every_part_of_a_contribution_is_signed() {
 }
 
 #[test]
+fn the_bytes_that_are_signed_have_not_drifted() {
+    // Frozen: docs/wire-format.md, section 3, says which bytes these are.
+    let signature = join(&invitation(), 4, "bakery").signature.to_string();
+    assert_eq!(
+        signature,
+        "ec04a50dae085c9f2e912247728efc31aa2cddd72875da3228c7bd2e9158ffa6e9c299ad339278b11173414ac04c67ff1048329d72d62f5db1bda9e52e8d9a07"
+    );
+}
+
+#[test]
 fn what_would_not_count_is_not_signed() {
     let invitation = invitation();
     let sign = |name: &str, related: &[String], card: Option<&NodeCard>| {
