@@ -49,10 +49,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Signing keys and the cards that introduce them
+    /// Signing keys
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// The founding document of a chain
+    /// Founding a chain together: invite, join, collect, seal, check
     #[command(subcommand)]
     Genesis(genesis::GenesisCommand),
     /// The directory of households, which stays off the ledger
@@ -114,7 +114,7 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
         Command::Key(command) => {
             key::run(&command, key_file.as_deref(), session.secrets(), session.output)
         }
-        Command::Genesis(command) => genesis::run(&command, session.output),
+        Command::Genesis(command) => genesis::run(&command, key_file.as_deref(), &session),
         Command::Directory(command) => directory::run(&command, session.output),
         Command::Member(command) => status::members(&command, &session),
         Command::Buy(command) => buy::run(&command, &session),

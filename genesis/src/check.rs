@@ -1,9 +1,10 @@
 //! From a document to a chain: every check, in a fixed order.
 
 use crate::{
+    address::{ADDRESS_BYTES_MAX, Address},
     document::{
-        ConsensusSection, Document, FORMAT, MemberSection, PolicySection, TransportSection,
-        ValidatorSection,
+        ChannelSection, ConsensusSection, Document, FORMAT, MemberSection, PolicySection,
+        TransportSection, ValidatorSection,
     },
     error::GenesisError,
 };
@@ -24,8 +25,6 @@ pub const DOCUMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const MEMBERS_MAX: usize = 1_000;
 /// Most addresses of one node.
 pub const ADDRESSES_MAX: usize = 8;
-/// Longest address.
-pub const ADDRESS_BYTES_MAX: usize = 200;
 /// Longest duration: ten years. More is a mistake of units.
 pub const DURATION_MAX: DurationMs = DurationMs::new(10 * 366 * 24 * 3_600_000);
 /// Longest life of a transaction: ids that may still come again are kept for as long.
@@ -103,16 +102,15 @@ impl Genesis {
             return Err(GenesisError::UnknownFormat { format, known: FORMAT });
         }
         let created = TimestampMs::new(document.created_ms);
-        in_range("created_ms", document.created_ms, i64::MAX.unsigned_abs())?;
-        let timeouts = timeouts(&document.consensus)?;
+        let timeouts = timeouts(document.created_ms, &document.consensus)?;
         check_durations(&document.policy)?;
 
         let founding = founding_id(&document.name, created);
-        let ids = ids_of(&document.members)?;
+        let ids = ids_of(document.members.iter().map(|section| &section.name))?;
         check_keys(&document.members, &founding)?;
         let members = members(&document.members, &ids)?;
         check_roles(&members)?;
-        let policy = policy(&document, &ids, &members)?;
+        let policy = policy(&document.channels, &document.policy, &ids, &members)?;
         let validators = validators(&document.members)?;
         let nodes = nodes(&document.members)?;
         let chain = chain_id(&document, &members, &policy, &timeouts);
@@ -185,7 +183,11 @@ fn in_range(field: &'static str, value: u64, max: u64) -> Result<(), GenesisErro
     }
 }
 
-fn timeouts(section: &ConsensusSection) -> Result<TimeoutPolicy, GenesisError> {
+pub(crate) fn timeouts(
+    created_ms: u64,
+    section: &ConsensusSection,
+) -> Result<TimeoutPolicy, GenesisError> {
+    in_range("created_ms", created_ms, i64::MAX.unsigned_abs())?;
     let ConsensusSection {
         propose_ms,
         propose_delta_ms,
@@ -215,7 +217,7 @@ fn timeouts(section: &ConsensusSection) -> Result<TimeoutPolicy, GenesisError> {
     })
 }
 
-fn check_durations(section: &PolicySection) -> Result<(), GenesisError> {
+pub(crate) fn check_durations(section: &PolicySection) -> Result<(), GenesisError> {
     let max = DURATION_MAX.get();
     for (field, value, max) in [
         ("policy.auto_delivery_after_ms", section.auto_delivery_after_ms, max),
@@ -238,15 +240,17 @@ fn check_durations(section: &PolicySection) -> Result<(), GenesisError> {
 }
 
 /// Ids by name.
-type Ids = BTreeMap<String, MemberId>;
+pub(crate) type Ids = BTreeMap<String, MemberId>;
 
-fn ids_of(sections: &[MemberSection]) -> Result<Ids, GenesisError> {
-    if sections.len() > MEMBERS_MAX {
-        return Err(GenesisError::TooManyMembers { count: sections.len(), max: MEMBERS_MAX });
+pub(crate) fn ids_of<'a>(
+    names: impl ExactSizeIterator<Item = &'a Code<32>>,
+) -> Result<Ids, GenesisError> {
+    if names.len() > MEMBERS_MAX {
+        return Err(GenesisError::TooManyMembers { count: names.len(), max: MEMBERS_MAX });
     }
     let mut ids = Ids::new();
-    for (id, section) in (0u16..).zip(sections) {
-        let name = section.name.to_string();
+    for (id, name) in (0u16..).zip(names) {
+        let name = name.to_string();
         if ids.insert(name.clone(), MemberId::new(id)).is_some() {
             return Err(GenesisError::NameTwice { name });
         }
@@ -285,30 +289,36 @@ fn members(sections: &[MemberSection], ids: &Ids) -> Result<Vec<Member>, Genesis
 }
 
 fn member(id: MemberId, section: &MemberSection, ids: &Ids) -> Result<Member, GenesisError> {
-    let mut related = Vec::with_capacity(section.related.len());
-    let bad = |other: &str| GenesisError::BadRelation {
-        member: section.name.to_string(),
-        other: other.to_owned(),
-    };
-    for name in &section.related {
-        let other = id_of(ids, name, || section.name.to_string())?;
+    Ok(Member {
+        name: section.name,
+        role: section.role,
+        key: section.key,
+        related: related(id, &section.name, &section.related, ids)?,
+        equivocations: 0,
+    })
+}
+
+/// The ids of those a member is related to: each once, and not itself.
+pub(crate) fn related<const MAX: usize>(
+    id: MemberId,
+    member: &Code<32>,
+    names: &[String],
+    ids: &Ids,
+) -> Result<List<MemberId, MAX>, GenesisError> {
+    let mut related = Vec::with_capacity(names.len());
+    let bad =
+        |other: &str| GenesisError::BadRelation { member: member.to_string(), other: other.into() };
+    for name in names {
+        let other = id_of(ids, name, || member.to_string())?;
         if other == id || related.contains(&other) {
             return Err(bad(name));
         }
         related.push(other);
     }
-    let related =
-        List::new(related).map_err(|_| bad(section.related.last().map_or("", String::as_str)))?;
-    Ok(Member {
-        name: section.name,
-        role: section.role,
-        key: section.key,
-        related,
-        equivocations: 0,
-    })
+    List::new(related).map_err(|_| bad(names.last().map_or("", String::as_str)))
 }
 
-fn check_roles(members: &[Member]) -> Result<(), GenesisError> {
+pub(crate) fn check_roles(members: &[Member]) -> Result<(), GenesisError> {
     for role in [Role::Property, Role::Committee, Role::Supplier, Role::Leader] {
         if !members.iter().any(|member| member.role == role) {
             return Err(GenesisError::RoleMissing { role });
@@ -324,28 +334,32 @@ fn check_roles(members: &[Member]) -> Result<(), GenesisError> {
     }
 }
 
-fn policy(document: &Document, ids: &Ids, members: &[Member]) -> Result<Policy, GenesisError> {
-    if document.channels.is_empty() {
+pub(crate) fn policy(
+    sections: &[ChannelSection],
+    section: &PolicySection,
+    ids: &Ids,
+    members: &[Member],
+) -> Result<Policy, GenesisError> {
+    if sections.is_empty() {
         return Err(GenesisError::NoChannels);
     }
     let mut names = BTreeSet::new();
-    let mut channels = Vec::with_capacity(document.channels.len());
-    for section in &document.channels {
-        let channel = section.name.to_string();
-        let custodian = id_of(ids, &section.custodian, || format!("channel {channel}"))?;
+    let mut channels = Vec::with_capacity(sections.len());
+    for named in sections {
+        let channel = named.name.to_string();
+        let custodian = id_of(ids, &named.custodian, || format!("channel {channel}"))?;
         let role = members.get(usize::from(custodian.get())).map(|member| member.role);
-        if !names.insert(section.name) {
+        if !names.insert(named.name) {
             return Err(GenesisError::ChannelTwice { name: channel });
         }
         if !role.is_some_and(Role::is_organisation) {
-            let member = section.custodian.clone();
+            let member = named.custodian.clone();
             return Err(GenesisError::CustodianIsNoOrganisation { channel, member });
         }
-        channels.push(Channel { name: section.name, custodian });
+        channels.push(Channel { name: named.name, custodian });
     }
     let channels = List::new(channels)
         .map_err(|list| GenesisError::TooManyChannels { count: list.len(), max: CHANNELS_MAX })?;
-    let section = &document.policy;
     Ok(Policy {
         channels,
         auto_delivery_after: DurationMs::new(section.auto_delivery_after_ms),
@@ -382,7 +396,9 @@ fn nodes(sections: &[MemberSection]) -> Result<Vec<NodeEntry>, GenesisError> {
         let Some(TransportSection { key, addresses, .. }) = &section.transport else { continue };
         let name = section.name.to_string();
         for (position, address) in addresses.iter().enumerate() {
-            if !is_address(address) || position >= ADDRESSES_MAX {
+            // One address has one spelling, so that a contribution can be compared with the document.
+            let known = Address::advertised(address).is_ok_and(|a| a.to_string() == *address);
+            if !known || position >= ADDRESSES_MAX {
                 let address = address.chars().take(ADDRESS_BYTES_MAX).collect();
                 return Err(GenesisError::BadAddress { member: name, address });
             }
@@ -390,16 +406,6 @@ fn nodes(sections: &[MemberSection]) -> Result<Vec<NodeEntry>, GenesisError> {
         nodes.push(NodeEntry { member: id, name, transport: *key, addresses: addresses.clone() });
     }
     Ok(nodes)
-}
-
-/// Whether a text has the form of a multiaddress; whether it leads anywhere, the network finds out.
-fn is_address(text: &str) -> bool {
-    let visible = text.len() <= ADDRESS_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic());
-    let mut parts = text.split('/');
-    visible
-        && parts.next() == Some("")
-        && parts.clone().count() >= 2
-        && parts.all(|p| !p.is_empty())
 }
 
 /// Key, proof and weight of a validator, as they are hashed.

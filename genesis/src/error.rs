@@ -1,5 +1,6 @@
 //! Why a document founds no chain.
 
+use crate::{Text, text};
 use ledger_core::{
     consensus::ValidatorSetError,
     crypto::{KeyError, KeyPurpose, PublicKey},
@@ -20,7 +21,7 @@ pub enum GenesisError {
         max: usize,
     },
     /// Not TOML, a field is missing, or one is not known.
-    #[error("not a genesis document: {detail}")]
+    #[error("not a document of this kind: {detail}")]
     Form {
         /// What the parser says, with the place.
         detail: String,
@@ -147,7 +148,7 @@ pub enum GenesisError {
     #[error("the validators cannot decide")]
     Validators(#[from] ValidatorSetError),
     /// An address is none.
-    #[error("{address:?} of {member} is no multiaddress")]
+    #[error("{address:?} of {member} is no address that others can reach")]
     BadAddress {
         /// Whose node.
         member: String,
@@ -157,41 +158,162 @@ pub enum GenesisError {
 }
 
 impl GenesisError {
+    /// What is wrong, with its cause.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let en = match self {
+            Self::Key { source, .. } => format!("{self}: {source}"),
+            Self::Validators(source) => format!("{self}: {source}"),
+            _ => self.to_string(),
+        };
+        Text { en, zh: self.zh() }
+    }
+
+    fn zh(&self) -> String {
+        match self {
+            Self::TooLong { bytes, max } => format!("共 {bytes} 字节，超过上限 {max}"),
+            Self::Form { detail } => format!("内容格式不对：{detail}"),
+            Self::UnknownFormat { format, known } => {
+                format!("格式 {format} 无法识别，本程序只认识 {known}")
+            }
+            Self::OutOfRange { field, value, max } => {
+                format!("{field} 为 {value}，应在 1 到 {max} 之间")
+            }
+            Self::TooManyMembers { count, max } => format!("成员 {count} 个，超过上限 {max}"),
+            Self::NameTwice { name } => format!("有两个成员都叫 {name}"),
+            Self::KeyTwice { member, key } => format!("{member} 的密钥 {key} 出现了两次"),
+            Self::Key { member, purpose, source } => {
+                format!("{member} 的{}不能用：{}", purpose_zh(*purpose), key_error_zh(source))
+            }
+            Self::UnknownMember { by, name } => format!("{by} 提到 {name}，但没有这个成员"),
+            Self::BadRelation { member, other } => {
+                format!("{member} 的关联关系里，{other} 重复、是其本身，或关系过多")
+            }
+            Self::RoleMissing { role } => format!("缺少{}", role_zh(*role)),
+            Self::SecondProperty { first, second } => format!("{first} 和 {second} 都是物业"),
+            Self::NoChannels => "没有任何付款渠道".to_owned(),
+            Self::TooManyChannels { count, max } => {
+                format!("付款渠道 {count} 个，超过上限 {max}")
+            }
+            Self::ChannelTwice { name } => format!("有两个付款渠道都叫 {name}"),
+            Self::CustodianIsNoOrganisation { channel, member } => {
+                format!("渠道 {channel} 由 {member} 保管资金，但它不是机构")
+            }
+            Self::ValidatorIsNoOrganisation { member } => {
+                format!("{member} 不是机构，不能参与出块投票")
+            }
+            Self::ValidatorWithoutNode { member } => format!("{member} 有投票权，却没有节点"),
+            Self::Validators(source) => {
+                let source = match source {
+                    ValidatorSetError::Empty => "没有任何机构投票".to_owned(),
+                    ValidatorSetError::TooMany { count } => format!("投票机构 {count} 个，太多"),
+                    ValidatorSetError::PowerOutOfRange { member, power } => {
+                        format!("第 {member} 个成员的票数 {power} 超出范围")
+                    }
+                    ValidatorSetError::KeyTwice { member, .. } => {
+                        format!("第 {member} 个成员的投票密钥与别人重复")
+                    }
+                };
+                format!("投票机构的组成不成立：{source}")
+            }
+            Self::BadAddress { member, address } => {
+                format!("{member} 的地址 {address:?} 别的机构无法连接")
+            }
+        }
+    }
+
     /// What to do about it.
     #[must_use]
-    pub fn help(&self) -> &'static str {
+    pub fn help(&self) -> Text {
         match self {
-            Self::TooLong { .. } | Self::Form { .. } => {
-                "make a new one with `tuan genesis new`; `tuan genesis new --help` has an example"
+            Self::TooLong { .. } | Self::Form { .. } => text!(
+                "name the right file, and ask whoever sent it to send it again as a file; nobody edits these files by hand",
+                "请确认文件没有选错，并请对方以文件形式重新发送；这类文件不用手工修改"
+            ),
+            Self::UnknownFormat { .. } => text!(
+                "use the version of `tuan` that wrote the file",
+                "请使用写出该文件的那个版本的 `tuan`"
+            ),
+            Self::OutOfRange { .. } => text!(
+                "choose another value with --set; see `tuan genesis invite --help`",
+                "用 --set 另选一个值；见 `tuan genesis invite --help`"
+            ),
+            Self::TooManyMembers { .. } => {
+                text!("found the chain with fewer", "请减少创世成员")
             }
-            Self::UnknownFormat { .. } => "use the version of `tuan` that wrote the file",
-            Self::OutOfRange { .. } => "correct the value; every duration is in milliseconds",
-            Self::TooManyMembers { .. } => "found the chain with fewer; others join by vote",
-            Self::NameTwice { .. } => "give every member a name of its own",
-            Self::KeyTwice { .. } => {
-                "make a key for each member and purpose with `tuan key new` and `tuand init`"
+            Self::NameTwice { .. } => {
+                text!("give every member a name of its own", "请为每个成员取不同的名称")
             }
-            Self::Key { .. } => {
-                "make the card again with this chain's --chain-name and --created-ms and this member's --name"
-            }
+            Self::KeyTwice { .. } => text!(
+                "make a key for each member and purpose with `tuan key new` and `tuand init`",
+                "请用 `tuan key new` 和 `tuand init` 为每个成员、每种用途各生成一个密钥"
+            ),
+            Self::Key { .. } => text!(
+                "make it again with `tuand init` and `tuan genesis join` from this chain's invitation",
+                "请用本链的邀请文件重新执行 `tuand init` 和 `tuan genesis join`"
+            ),
             Self::UnknownMember { .. } | Self::BadRelation { .. } => {
-                "name each member once, by the `name` of its section"
+                text!(
+                    "name each member once, by its name in the invitation",
+                    "请按邀请文件中的名称填写，每个成员一次"
+                )
             }
-            Self::RoleMissing { .. } | Self::SecondProperty { .. } => {
-                "name one property company and at least one committee, supplier and leader"
-            }
-            Self::NoChannels | Self::TooManyChannels { .. } | Self::ChannelTwice { .. } => {
-                "list each way of paying once, under [[channels]]"
-            }
-            Self::CustodianIsNoOrganisation { .. } => {
-                "name property, committee, supplier or auditor as custodian; a leader never holds money"
-            }
-            Self::ValidatorIsNoOrganisation { .. } => {
-                "remove its [members.validator] section; a leader takes part with the CLI alone"
-            }
-            Self::ValidatorWithoutNode { .. } => "add the [members.transport] of its node card",
-            Self::Validators(_) => "name 1 to 31 validators, each with a key and power of its own",
-            Self::BadAddress { .. } => "write addresses like /ip4/192.0.2.7/tcp/7001",
+            Self::RoleMissing { .. } | Self::SecondProperty { .. } => text!(
+                "name one property company and at least one committee, supplier and leader",
+                "需要一家物业，以及至少一个居委会、一个供应商和一个团长"
+            ),
+            Self::NoChannels | Self::TooManyChannels { .. } | Self::ChannelTwice { .. } => text!(
+                "name each way of paying once, with --channel wechat=property",
+                "用 --channel wechat=property 的形式写明每个付款渠道，每个一次"
+            ),
+            Self::CustodianIsNoOrganisation { .. } => text!(
+                "name property, committee, supplier or auditor as custodian; a leader never holds money",
+                "资金只能由物业、居委会、供应商或审计保管；团长不经手资金"
+            ),
+            Self::ValidatorIsNoOrganisation { .. } => text!(
+                "a leader takes part with `tuan` alone: leave out its votes",
+                "团长只用 `tuan` 参与：请不要给团长票数"
+            ),
+            Self::ValidatorWithoutNode { .. } => text!(
+                "let it make a node with `tuand init`, or invite it without votes",
+                "请其用 `tuand init` 建立节点，或邀请时不给票数"
+            ),
+            Self::Validators(_) => text!(
+                "name 1 to 31 validators, each with a key and 1 to 1000 votes of its own",
+                "投票机构应为 1 到 31 个，各有自己的密钥和 1 到 1000 票"
+            ),
+            Self::BadAddress { .. } => text!(
+                "write addresses like /ip4/203.0.113.7/tcp/7001",
+                "地址应写成 /ip4/203.0.113.7/tcp/7001 的形式"
+            ),
         }
+    }
+}
+
+pub(crate) fn purpose_zh(purpose: KeyPurpose) -> &'static str {
+    match purpose {
+        KeyPurpose::Member => "签名密钥",
+        KeyPurpose::Validator => "投票密钥",
+        KeyPurpose::Transport => "网络密钥",
+    }
+}
+
+pub(crate) fn key_error_zh(error: &KeyError) -> String {
+    match error {
+        KeyError::NotCanonical(_) => "不是规范的密钥编码".to_owned(),
+        KeyError::Weak(_) | KeyError::Torsion(_) => "是弱密钥".to_owned(),
+        KeyError::BadProof(_) => "持有证明不成立".to_owned(),
+    }
+}
+
+/// What people call a role.
+#[must_use]
+pub fn role_zh(role: Role) -> &'static str {
+    match role {
+        Role::Property => "物业",
+        Role::Committee => "居委会",
+        Role::Supplier => "供应商",
+        Role::Leader => "团长",
+        Role::Auditor => "审计",
     }
 }

@@ -1,5 +1,8 @@
 //! Exit codes: part of the interface, so that scripts and service managers can rely on them.
 
+use crate::lang::say;
+use anyhow::anyhow;
+use genesis::{GenesisError, Text, text};
 use std::process::ExitCode;
 
 /// Done.
@@ -28,6 +31,20 @@ impl Failure {
         Self { code: SETUP, error: error.into(), help: None }
     }
 
+    /// A set-up failure in the operator's language.
+    #[must_use]
+    pub fn said(what: Text) -> Self {
+        Self::setup(anyhow!(say(what)))
+    }
+
+    /// A file of the founding that cannot be used.
+    #[must_use]
+    pub fn founding(file: &std::path::Path, error: &GenesisError) -> Self {
+        let (file, what) = (file.display(), error.text());
+        let (en, zh) = (what.en, what.zh);
+        Self::said(text!("{file}: {en}", "{file}：{zh}")).help(say(error.help()))
+    }
+
     /// Adds what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -37,9 +54,10 @@ impl Failure {
 
     /// Says it on standard error and gives the exit code.
     pub fn report(&self) -> ExitCode {
-        eprintln!("error: {:#}", self.error);
+        let error = &self.error;
+        eprintln!("{}", say(text!("error: {error:#}", "错误：{error:#}")));
         if let Some(help) = &self.help {
-            eprintln!("help: {help}");
+            eprintln!("{}", say(text!("help: {help}", "提示：{help}")));
         }
         ExitCode::from(self.code)
     }

@@ -8,6 +8,7 @@ mod disk;
 pub mod exit;
 pub mod guard;
 pub mod home;
+pub mod lang;
 pub mod network;
 pub mod offline;
 pub mod runtime;

@@ -1,15 +1,18 @@
 //! `tuand`: the node.
 
-use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use genesis::Genesis;
-use ledger_core::types::TimestampMs;
+use genesis::{Address, AddressError, Genesis, Invitation, Phrase, Reach, text};
 use node::{
     exit::{self, Failure},
-    home::{Home, Settings},
+    home::{Home, Settings, read_founding, read_genesis},
+    lang::say,
     offline, runtime,
 };
-use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use tokio_util::sync::CancellationToken;
 
 /// A node of a Tuanzhang chain.
@@ -22,28 +25,25 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a node's folder, its keys and the card for the founder of the chain.
+    /// Make a node's folder and keys from an invitation; later, give it the founding document.
     Init {
-        /// The folder to make.
+        /// The node's folder.
         #[arg(long)]
         home: PathBuf,
-        /// The member whose node this is.
-        #[arg(long)]
-        name: String,
-        /// Name of the chain, as the founder gave it.
-        #[arg(long)]
-        chain_name: String,
-        /// Founding time of the chain in milliseconds since 1970, as the founder gave it.
-        #[arg(long)]
-        created_ms: u64,
+        #[command(flatten)]
+        from: Source,
+        /// The member whose node this is, as the invitation calls it.
+        #[arg(long, required_unless_present = "genesis", conflicts_with = "genesis")]
+        name: Option<String>,
         /// Where to listen for other nodes.
-        #[arg(long, default_value = "/ip4/0.0.0.0/tcp/7001")]
+        #[arg(long, default_value = "0.0.0.0:7001", conflicts_with = "genesis")]
         listen: String,
-        /// Where other nodes reach this one, if not where it listens.
-        #[arg(long)]
-        address: Option<String>,
+        /// Where other nodes reach this one, if not where it listens: 203.0.113.7:7001 or
+        /// node.example.cn:7001; repeat it for several.
+        #[arg(long = "address", conflicts_with = "genesis")]
+        addresses: Vec<String>,
         /// Where the HTTP API listens.
-        #[arg(long, default_value = "127.0.0.1:7101")]
+        #[arg(long, default_value = "127.0.0.1:7101", conflicts_with = "genesis")]
         api: SocketAddr,
     },
     /// Run the node until SIGTERM or Ctrl-C.
@@ -66,25 +66,36 @@ enum Command {
     },
 }
 
+/// What a node is made from.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The founder's invitation: makes the folder, fresh keys and node-card.toml.
+    #[arg(long)]
+    invitation: Option<PathBuf>,
+    /// The sealed founding document: checks that it has this node's keys, and keeps it in the folder.
+    #[arg(long)]
+    genesis: Option<PathBuf>,
+}
+
 #[derive(clap::Args)]
 struct Node {
     /// The node's folder.
     #[arg(long)]
     home: PathBuf,
-    /// The founding document.
-    #[arg(long, env = "TUAN_GENESIS")]
-    genesis: PathBuf,
+    /// The founding document, if not the one in the folder.
+    #[arg(long)]
+    genesis: Option<PathBuf>,
 }
 
 impl Node {
     fn read(&self) -> Result<(Home, Genesis), Failure> {
-        let text = fs::read_to_string(&self.genesis)
-            .with_context(|| format!("cannot read {}", self.genesis.display()))?;
-        let genesis = Genesis::parse(&text).map_err(|error| {
-            let help = error.help();
-            Failure::setup(error).help(help)
-        })?;
-        Ok((Home::new(&self.home), genesis))
+        let home = Home::new(&self.home);
+        let genesis = match &self.genesis {
+            Some(path) => read_genesis(path)?,
+            None => home.genesis()?,
+        };
+        Ok((home, genesis))
     }
 }
 
@@ -110,12 +121,16 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<u8, Failure> {
     match command {
-        Command::Init { home, name, chain_name, created_ms, listen, address, api } => {
-            let address = address.unwrap_or_else(|| listen.clone());
-            let settings = Settings { member: name, listen: vec![listen], api };
-            let created = TimestampMs::new(created_ms);
-            Home::new(&home).init(&settings, &chain_name, created, &address)?;
-            eprintln!("made {}: send its node-card.toml to the founder", home.display());
+        Command::Init { home, from, name, listen, addresses, api } => {
+            if let Some(genesis) = from.genesis {
+                take_genesis(&home, &genesis)?;
+            } else if let (Some(invitation), Some(member)) = (from.invitation, name) {
+                let invitation = read_founding(&invitation, Invitation::parse)?;
+                let listen = Address::listen(&listen).map_err(|e| wrong_address(&e))?;
+                let listen = vec![listen.to_string()];
+                let addresses = if addresses.is_empty() { listen.clone() } else { addresses };
+                make(&home, &invitation, &Settings { member, listen, api }, &addresses)?;
+            }
             Ok(exit::OK)
         }
         Command::Run { node } => {
@@ -132,7 +147,11 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Archive { node, out } => {
             let (home, genesis) = node.read()?;
             let manifest = offline::archive(&home, &genesis, &out)?;
-            eprintln!("wrote blocks 1 to {} to {}", manifest.last, out.display());
+            let (last, out) = (manifest.last, out.display());
+            eprintln!(
+                "{}",
+                say(text!("wrote blocks 1 to {last} to {out}", "已将第 1 至 {last} 块写入 {out}"))
+            );
             Ok(exit::OK)
         }
         Command::Check { node } => {
@@ -140,6 +159,81 @@ fn run(command: Command) -> Result<u8, Failure> {
             offline::check(&home, &genesis)
         }
     }
+}
+
+/// `tuand init --invitation`.
+fn make(
+    path: &Path,
+    invitation: &Invitation,
+    settings: &Settings,
+    addresses: &[String],
+) -> Result<(), Failure> {
+    let parse = |text: &String| Address::advertised(text).map_err(|error| wrong_address(&error));
+    let addresses: Vec<Address> = addresses.iter().map(parse).collect::<Result<_, _>>()?;
+    Home::new(path).init(settings, invitation, &addresses)?;
+    let (home, name) = (path.display(), &settings.member);
+    eprintln!(
+        "{}",
+        say(text!("ok: made the node of {name} in {home}", "已在 {home} 建立 {name} 的节点"))
+    );
+    for address in &addresses {
+        let note = match address.reach() {
+            Reach::Anywhere => continue,
+            Reach::SameMachine => text!(
+                "note: {address} can be reached from this machine only; for a real chain name another with --address",
+                "注意：{address} 只有本机能连；正式使用请用 --address 另指地址"
+            ),
+            Reach::LocalNetwork => text!(
+                "note: {address} can be reached from the same local network only; is every node in it?",
+                "注意：{address} 只有同一局域网内能连；请确认所有节点都在其中"
+            ),
+        };
+        eprintln!("{}", say(note));
+    }
+    eprintln!(
+        "{}",
+        say(text!(
+            "now join with `tuan genesis join INVITATION --name {name} --node-card {home}/node-card.toml`",
+            "下一步：`tuan genesis join 邀请文件 --name {name} --node-card {home}/node-card.toml`"
+        ))
+    );
+    Ok(())
+}
+
+/// `tuand init --genesis`.
+fn take_genesis(home: &Path, file: &Path) -> Result<(), Failure> {
+    let genesis = read_genesis(file)?;
+    Home::new(home).take_genesis(&genesis)?;
+    let (name, chain, home) = (genesis.name, genesis.chain, home.display());
+    eprintln!(
+        "{}",
+        say(text!(
+            "ok: {home} is a node of {name}, chain {chain}",
+            "{home} 已是 {name} 的节点，链号 {chain}"
+        ))
+    );
+    eprintln!(
+        "{}",
+        say(text!(
+            "Has every other member read this to you? If not, do not start the node:",
+            "其他成员是否都念过同样的核对码？没有核对之前不要启动节点："
+        ))
+    );
+    for row in Phrase::of(&genesis.chain).rows() {
+        println!("    {row}");
+    }
+    eprintln!(
+        "{}",
+        say(text!(
+            "then start it: `tuand run --home {home}`",
+            "核对无误后启动：`tuand run --home {home}`"
+        ))
+    );
+    Ok(())
+}
+
+fn wrong_address(error: &AddressError) -> Failure {
+    Failure::said(error.text()).help(say(error.help()))
 }
 
 async fn stop_on_signal(shutdown: CancellationToken) {

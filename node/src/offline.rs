@@ -3,10 +3,11 @@
 use crate::{
     exit::{self, Failure},
     home::Home,
+    lang::say,
     store::RocksStore,
 };
 use anyhow::{Context as _, anyhow};
-use genesis::Genesis;
+use genesis::{Genesis, Phrase, text};
 use ledger_core::{
     audit::{ARCHIVE_FILE_BYTES_MAX, Auditor, Manifest, Verdict, archive_file_name, record},
     types::{Height, LogIndex},
@@ -16,7 +17,10 @@ use std::{fs, path::Path, sync::Arc};
 
 fn open(home: &Home, genesis: &Genesis) -> Result<ChainStore, Failure> {
     let store = RocksStore::open(&home.store(), genesis.chain.as_bytes()).map_err(|error| {
-        Failure::setup(error).help("stop the node first, and use the genesis file of its chain")
+        Failure::setup(error).help(say(text!(
+            "stop the node first, and use the genesis file of its chain",
+            "请先停止节点，并使用该链的创世文件"
+        )))
     })?;
     let (chain, _) = ChainStore::open(Arc::new(store), genesis)?;
     Ok(chain)
@@ -86,12 +90,24 @@ pub fn check(home: &Home, genesis: &Genesis) -> Result<u8, Failure> {
     }
     let report = auditor.finish();
     if report.verdict == Verdict::Intact && report.state_root == chain.head()?.tip.state_root {
-        println!("intact: blocks 1 to {replayed}, {} entries", report.entries);
+        let (entries, phrase) = (report.entries, Phrase::of(&genesis.chain));
+        let intact = text!(
+            "intact: blocks 1 to {replayed}, {entries} entries\nphrase {phrase}",
+            "完好：第 1 至 {replayed} 块，共 {entries} 条\n核对码 {phrase}"
+        );
+        println!("{}", say(intact));
         return Ok(exit::OK);
     }
     for finding in &report.findings {
         println!("{}: {}", finding.field, finding.rule);
     }
-    println!("{}: right up to block {}", report.verdict, report.height);
+    let (verdict, height) = (report.verdict, report.height);
+    println!(
+        "{}",
+        say(text!(
+            "{verdict}: right up to block {height}",
+            "{verdict}：到第 {height} 块为止是对的"
+        ))
+    );
     Ok(exit::NO)
 }

@@ -10,7 +10,9 @@ use ledger_core::{
     receipt::Receipt,
     types::TimestampMs,
 };
-use support::{COMMITTEE, Cluster, LEADER, PROPERTY, SUPPLIER, eventually, filing, tuand};
+use support::{
+    COMMITTEE, Cluster, LEADER, PROPERTY, SUPPLIER, eventually, filing, init_genesis, tuand,
+};
 
 #[test]
 fn a_killed_node_comes_back_and_has_what_the_others_decided() {
@@ -40,14 +42,7 @@ fn a_killed_node_comes_back_and_has_what_the_others_decided() {
     assert_eq!(proven, entry.entry);
 
     assert_eq!(cluster.stop(3).code(), Some(0));
-    let check = tuand()
-        .arg("check")
-        .arg("--home")
-        .arg(&cluster.nodes[3].home)
-        .arg("--genesis")
-        .arg(&cluster.genesis_file)
-        .output()
-        .unwrap();
+    let check = tuand().arg("check").arg("--home").arg(&cluster.nodes[3].home).output().unwrap();
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
 }
 
@@ -123,17 +118,19 @@ fn good_filing(good: &ledger_core::transaction::ReceivedTransaction) -> ledger_c
     }
 }
 
+/// Runs a command that must end with one sentence, what to do, and exit code 4.
+fn refused(command: &mut std::process::Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{text}");
+    assert!(text.contains("error: ") && text.contains("help: "), "{text}");
+    text
+}
+
 #[test]
 fn set_up_that_cannot_work_is_one_sentence_and_exit_code_4() {
     let mut cluster = Cluster::found();
     let other = Cluster::found();
-    let refused = |command: &mut std::process::Command| {
-        let output = command.output().unwrap();
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(4), "{text}");
-        assert!(text.contains("error: ") && text.contains("help: "), "{text}");
-        text
-    };
     // Another chain's genesis does not know this node.
     let mut wrong = tuand();
     wrong.arg("run").arg("--home").arg(&cluster.nodes[0].home);
@@ -149,4 +146,53 @@ fn set_up_that_cannot_work_is_one_sentence_and_exit_code_4() {
     let text = text.replace(&cluster.nodes[1].api, &taken);
     std::fs::write(&settings, text).unwrap();
     assert!(refused(&mut cluster.run_command(1)).contains("cannot listen"));
+}
+
+#[test]
+fn a_folder_takes_only_the_founding_document_that_has_its_keys() {
+    let cluster = Cluster::found();
+    let other = Cluster::found();
+    let (own, others) = (&cluster.nodes[0].home, &cluster.nodes[1].home);
+    let again = init_genesis(own, &cluster.genesis_file).output().unwrap();
+    assert!(again.status.success(), "the same document again changes nothing");
+    let phrase = genesis::Phrase::of(&cluster.genesis.chain);
+    let told = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert_eq!(genesis::Phrase::parse(&told), Some(phrase), "{told}");
+    let foreign = refused(&mut init_genesis(own, &other.genesis_file));
+    assert!(foreign.contains("does not have this node's keys for property"), "{foreign}");
+    // The committee's keys in the folder of the property company.
+    let kept = std::fs::read(own.join("transport.key")).unwrap();
+    std::fs::copy(others.join("transport.key"), own.join("transport.key")).unwrap();
+    let mixed = refused(&mut init_genesis(own, &cluster.genesis_file));
+    assert!(mixed.contains("does not have this node's keys for property"), "{mixed}");
+    std::fs::write(own.join("transport.key"), kept).unwrap();
+    std::fs::copy(others.join("validator.key"), own.join("validator.key")).unwrap();
+    let mixed = refused(&mut init_genesis(own, &cluster.genesis_file));
+    assert!(mixed.contains("another voting key for property"), "{mixed}");
+}
+
+#[test]
+fn a_node_that_could_not_take_part_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let (invitation, home) =
+        (directory.path().join("invitation.toml"), directory.path().join("node"));
+    std::fs::write(&invitation, support::invitation().to_toml()).unwrap();
+    let init = |name: &str, listen: &str| {
+        let mut command = tuand();
+        command.arg("init").arg("--invitation").arg(&invitation).arg("--home").arg(&home);
+        command.args(["--name", name, "--listen", listen]);
+        command
+    };
+    // Nobody can connect to an address that stands for all.
+    assert!(refused(&mut init("property", "0.0.0.0:7001")).contains("--address"));
+    assert!(refused(&mut init("leader-li", "127.0.0.1:7001")).contains("is a leader"));
+    assert!(refused(&mut init("nobody", "127.0.0.1:7001")).contains("is not invited"));
+    assert!(!home.exists());
+    let mut good = init("property", "0.0.0.0:7001");
+    good.args(["--address", "node.example.cn:7001"]);
+    assert!(good.output().unwrap().status.success());
+    assert!(refused(&mut good).contains("has a node already"));
+    let mut run = tuand();
+    run.arg("run").arg("--home").arg(&home);
+    assert!(refused(&mut run).contains("has no founding document"));
 }

@@ -27,6 +27,10 @@ pub enum Domain {
     Founding,
     /// Hash of the founding document.
     Genesis,
+    /// Signature over what a member contributes to the founding.
+    Contribution,
+    /// Hash, many times over, of a chain id: what people compare by telephone.
+    Phrase,
     /// Proof that a key's owner wants it admitted.
     KeyProof,
     /// Hash of a validator set.
@@ -73,6 +77,8 @@ impl Domain {
             Self::Checkpoint => "tuanzhang/v1/checkpoint",
             Self::Founding => "tuanzhang/v1/founding",
             Self::Genesis => "tuanzhang/v1/genesis",
+            Self::Contribution => "tuanzhang/v1/contribution",
+            Self::Phrase => "tuanzhang/v1/phrase",
             Self::KeyProof => "tuanzhang/v1/key-proof",
             Self::ValidatorSet => "tuanzhang/v1/validator-set",
             Self::Evidence => "tuanzhang/v1/evidence",

@@ -98,6 +98,18 @@ impl PublicKey {
         Ok(())
     }
 
+    /// Whether this key signed what its owner contributes to a founding.
+    #[must_use]
+    pub fn verify_contribution(
+        &self,
+        founding: &FoundingId,
+        message: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        let bytes = Domain::Contribution.signing_bytes(founding.as_bytes(), message);
+        self.verify_strict(&bytes, signature)
+    }
+
     /// Verifies as any ordinary library does (RFC 8032, no weak keys, canonical encodings).
     #[must_use]
     pub fn verify_strict(&self, message: &[u8], signature: &Signature) -> bool {
@@ -182,6 +194,12 @@ impl SecretKey {
     pub fn prove(&self, founding: &FoundingId, member: &str, purpose: KeyPurpose) -> Signature {
         let message = proof_message(member, purpose, &self.public_key());
         self.sign_bytes(&Domain::KeyProof.signing_bytes(founding.as_bytes(), &message))
+    }
+
+    /// Signs what the key's owner contributes to a founding.
+    #[must_use]
+    pub fn sign_contribution(&self, founding: &FoundingId, message: &[u8]) -> Signature {
+        self.sign_bytes(&Domain::Contribution.signing_bytes(founding.as_bytes(), message))
     }
 
     fn sign_bytes(&self, bytes: &[u8]) -> Signature {

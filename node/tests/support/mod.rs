@@ -3,22 +3,21 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use genesis::{
-    ChannelSection, ConsensusSection, Document, FORMAT, Genesis, MemberSection, PolicySection,
-    TransportSection, ValidatorSection, founding_id,
+    ChannelSection, Collection, ConsensusSection, Contribution, Genesis, Invitation, Invited,
+    NodeCard, PolicySection, Received,
 };
 use ledger_core::{
     api::{Problem, Status, Submitted},
     codec::List,
-    crypto::{KeyPurpose, SecretKey},
+    crypto::SecretKey,
     fund::{Action, Filing, Minimum, Offer, Role, ShortRule, Split},
     transaction::{ReceivedTransaction, TRANSACTION_VERSION, Transaction},
     types::{BusinessDate, DurationMs, Fen, MemberId, TimestampMs, Unit, UnitPrice},
 };
-use node::home::NodeCard;
 use std::{
     fs,
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -65,8 +64,35 @@ pub(crate) fn member_key(member: u16) -> SecretKey {
 
 pub(crate) fn tuand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tuand"));
-    command.env("TUAND_LOG", "warn");
+    command.env("TUAND_LOG", "warn").env("LC_ALL", "C");
     command
+}
+
+/// `tuand init --genesis`: gives a node the founding document.
+pub(crate) fn init_genesis(home: &Path, genesis_file: &Path) -> Command {
+    let mut command = tuand();
+    command.arg("init").arg("--home").arg(home).arg("--genesis").arg(genesis_file);
+    command
+}
+
+pub(crate) fn invitation() -> Invitation {
+    let members = MEMBERS.map(|(name, role)| Invited {
+        name: name.parse().unwrap(),
+        role,
+        votes: u64::from(role != Role::Leader),
+        related: Vec::new(),
+    });
+    let channel =
+        ChannelSection { name: "wechat".parse().unwrap(), custodian: "property".to_owned() };
+    Invitation::new(
+        CHAIN.parse().unwrap(),
+        TimestampMs::new(CREATED_MS),
+        PolicySection::default(),
+        ConsensusSection::default(),
+        vec![channel],
+        members.into(),
+    )
+    .unwrap()
 }
 
 pub(crate) struct Node {
@@ -87,70 +113,48 @@ impl Cluster {
     /// Founds a chain whose first four members run validators.
     pub(crate) fn found() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let founding = founding_id(&CHAIN.parse().unwrap(), TimestampMs::new(CREATED_MS));
+        let invitation = invitation();
+        let invitation_file = directory.path().join("invitation.toml");
+        fs::write(&invitation_file, invitation.to_toml()).unwrap();
         let mut nodes = Vec::new();
-        let mut members = Vec::new();
+        let mut received = Vec::new();
         for (id, (name, role)) in (0u16..).zip(MEMBERS) {
-            let key = member_key(id);
-            let mut section = MemberSection {
-                name: name.parse().unwrap(),
-                role,
-                key: key.public_key(),
-                proof: key.prove(&founding, name, KeyPurpose::Member),
-                related: Vec::new(),
-                validator: None,
-                transport: None,
-            };
+            let mut card = None;
             if role != Role::Leader {
                 let home = directory.path().join(name);
                 let api = format!("127.0.0.1:{}", free_port());
-                let listen = format!("/ip4/127.0.0.1/tcp/{}", free_port());
+                let listen = format!("127.0.0.1:{}", free_port());
                 let made = tuand()
-                    .args(["init", "--name", name, "--chain-name", CHAIN, "--api", &api])
-                    .args(["--created-ms", &CREATED_MS.to_string(), "--listen", &listen])
+                    .args(["init", "--name", name, "--api", &api, "--listen", &listen])
+                    .arg("--invitation")
+                    .arg(&invitation_file)
                     .arg("--home")
                     .arg(&home)
-                    .status()
+                    .output()
                     .unwrap();
-                assert!(made.success());
-                let card = fs::read_to_string(home.join("node-card.toml")).unwrap();
-                let card: NodeCard = toml::from_str(&card).unwrap();
-                section.validator = Some(ValidatorSection {
-                    key: card.validator_key.parse().unwrap(),
-                    proof: card.validator_proof.parse().unwrap(),
-                    power: 1,
-                });
-                section.transport = Some(TransportSection {
-                    key: card.transport_key.parse().unwrap(),
-                    proof: card.transport_proof.parse().unwrap(),
-                    addresses: vec![card.address],
-                });
+                assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+                let text = fs::read_to_string(home.join("node-card.toml")).unwrap();
+                card = Some(NodeCard::parse(&text).unwrap());
                 nodes.push(Node { home, api, process: None });
             }
-            members.push(section);
+            let (key, name) = (member_key(id), name.parse().unwrap());
+            let contribution =
+                Contribution::sign(invitation.clone(), name, &key, &[], card.as_ref()).unwrap();
+            received.push(Received { from: name.to_string(), contribution });
         }
-        let document = Document {
-            format: FORMAT,
-            name: CHAIN.parse().unwrap(),
-            created_ms: CREATED_MS,
-            policy: PolicySection::default(),
-            consensus: ConsensusSection::default(),
-            channels: vec![ChannelSection {
-                name: "wechat".parse().unwrap(),
-                custodian: "property".to_owned(),
-            }],
-            members,
-        };
-        let genesis = Genesis::from_document(document).unwrap();
+        let genesis = Collection::new(invitation, received).seal().unwrap();
         let genesis_file = directory.path().join("genesis.toml");
         fs::write(&genesis_file, genesis.to_toml()).unwrap();
+        for node in &nodes {
+            let taken = init_genesis(&node.home, &genesis_file).output().unwrap();
+            assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+        }
         Self { directory, genesis, genesis_file, nodes, nonce: 0 }
     }
 
     pub(crate) fn run_command(&self, node: usize) -> Command {
         let mut command = tuand();
         command.arg("run").arg("--home").arg(&self.nodes[node].home);
-        command.arg("--genesis").arg(&self.genesis_file);
         command
     }
 

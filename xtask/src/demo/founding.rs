@@ -1,27 +1,25 @@
-//! Founding a community: keys, cards, nodes' folders, the founding document, the directory.
+//! Founding a community, as people do it: invitation, nodes and keys, contributions, the founding
+//! document, the directory.
 
 use super::{
     cluster::{Node, Ports},
     people::Tuan,
 };
 use anyhow::{Context as _, Result, bail};
-use genesis::{ChannelSection, PolicySection};
-use ledger_core::fund::Role;
-use serde::Serialize;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Name of the chain that a demo founds.
 const CHAIN_NAME: &str = "osmanthus-court";
+/// The file that the founder sends to everybody.
+const INVITATION: &str = "invitation.toml";
 /// The windows of a demo, which in life are days.
 pub(super) const AUTO_DELIVERY_MS: u64 = 2_000;
 /// How long after delivery a claim is possible in a demo.
 pub(super) const AFTER_SALE_MS: u64 = 2_000;
-const MINUTE_MS: u64 = 60_000;
 
 /// The property company, which holds the money.
 pub(super) const PROPERTY: &str = "property";
@@ -48,25 +46,6 @@ pub(super) struct Community {
     pub(super) nodes: Vec<Node>,
 }
 
-/// The members file of `tuan genesis new`.
-#[derive(Serialize)]
-struct Members {
-    policy: PolicySection,
-    channels: Vec<ChannelSection>,
-    members: Vec<Member>,
-}
-
-#[derive(Serialize)]
-struct Member {
-    name: String,
-    role: Role,
-    card: PathBuf,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    node_card: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    power: Option<u64>,
-}
-
 /// Makes everything below `tuan.home` that a chain of `validators` organisations begins with.
 ///
 /// # Errors
@@ -78,7 +57,7 @@ pub(super) fn found(
     households: &[String],
 ) -> Result<Community> {
     let home = &tuan.home;
-    for folder in ["keys", "cards", "nodes", "week"] {
+    for folder in ["keys", "joined", "nodes", "week"] {
         let path = home.join(folder);
         fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
     }
@@ -89,90 +68,90 @@ pub(super) fn found(
 
     let suppliers: Vec<String> =
         ('a'..='z').take(validators - 2).map(|letter| format!("supplier-{letter}")).collect();
-    let created_ms = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
-    let created_ms = created_ms.to_string();
-
-    let mut cast = vec![(PROPERTY, Role::Property), (COMMITTEE, Role::Committee)];
-    cast.extend(suppliers.iter().map(|name| (name.as_str(), Role::Supplier)));
-    cast.push((AUDITOR, Role::Auditor));
-    cast.extend(LEADERS.map(|name| (name, Role::Leader)));
+    let mut cast = vec![(PROPERTY, "property"), (COMMITTEE, "committee")];
+    cast.extend(suppliers.iter().map(|name| (name.as_str(), "supplier")));
+    cast.push((AUDITOR, "auditor:0"));
+    cast.extend(LEADERS.map(|name| (name, "leader")));
+    invite(tuan, &cast)?;
 
     let mut ports = Ports::default();
     let mut nodes = Vec::new();
-    let mut members = Vec::new();
     for (name, role) in cast {
-        let (key, card) = (format!("keys/{name}.pem"), format!("cards/{name}.toml"));
+        let key = format!("keys/{name}.pem");
+        let joined = format!("joined/{name}.toml");
         tuan.run(&["key", "new", "--out", &key])?;
-        tuan.run(&[
-            "key",
-            "card",
-            "--key",
-            &key,
-            "--name",
-            name,
-            "--chain-name",
-            CHAIN_NAME,
-            "--created-ms",
-            &created_ms,
-            "--out",
-            &card,
-        ])?;
-        let mut member =
-            Member { name: name.to_owned(), role, card: card.into(), node_card: None, power: None };
-        if role.is_organisation() {
-            let node = Node::new(name, role != Role::Auditor, home, &mut ports)?;
-            init(&node, tuand, &created_ms)?;
-            member.node_card = Some(Path::new("nodes").join(name).join("node-card.toml"));
-            member.power = Some(u64::from(node.votes));
+        let mut join = vec!["genesis", "join", INVITATION];
+        join.extend(["--name", name, "--key", &key, "--out", &joined]);
+        let card = format!("nodes/{name}/node-card.toml");
+        if role != "leader" {
+            let node = Node::new(name, name != AUDITOR, home, &mut ports)?;
+            let init = ["--name", name, "--listen", &node.listen, "--api", &node.api];
+            tuand_init(tuand, tuan, &node, "--invitation", INVITATION, &init)?;
+            join.extend(["--node-card", &card]);
             nodes.push(node);
         }
-        members.push(member);
+        tuan.run(&join)?;
     }
-    let channel = |name: &str, custodian: &str| -> Result<ChannelSection> {
-        Ok(ChannelSection { name: name.parse()?, custodian: custodian.to_owned() })
-    };
-    let policy = PolicySection {
-        auto_delivery_after_ms: AUTO_DELIVERY_MS,
-        goods_note_wait_ms: 10 * MINUTE_MS,
-        unclaimed_after_ms: 60 * MINUTE_MS,
-        proposal_lapses_after_ms: 30 * MINUTE_MS,
-        ..PolicySection::default()
-    };
-    let channels = vec![channel(WECHAT, PROPERTY)?, channel(CASH, COMMITTEE)?];
-    let file = toml::to_string(&Members { policy, channels, members })?;
-    fs::write(home.join("members.toml"), file)?;
-    let answers = tuan.run(&[
-        "genesis",
-        "new",
-        "--name",
-        CHAIN_NAME,
-        "--created-ms",
-        &created_ms,
-        "--members",
-        "members.toml",
-        "--out",
-        "genesis.toml",
-    ])?;
+    let seal = ["genesis", "seal", INVITATION, "joined", "--out", "genesis.toml"];
+    let answers = tuan.run(&seal)?;
+    // Everybody looks whether what it signed stands in the document before it starts its node.
+    for entry in fs::read_dir(home.join("joined"))? {
+        let mine = entry?.path();
+        let mine = mine.to_str().context("the demo's folder has a name that is no text")?;
+        tuan.run(&["genesis", "check", "genesis.toml", "--mine", mine])?;
+    }
+    for node in &nodes {
+        tuand_init(tuand, tuan, node, "--genesis", "genesis.toml", &[])?;
+    }
     let sentences = answers.iter().find_map(|answer| answer.get("explanation")?.as_array());
     let explanation = sentences.into_iter().flatten().filter_map(|s| Some(s.as_str()?.to_owned()));
     let (explanation, genesis) = (explanation.collect(), home.join("genesis.toml"));
     Ok(Community { genesis, explanation, suppliers, nodes })
 }
 
-/// `tuand init`: the folder of a node, with fresh keys.
-fn init(node: &Node, tuand: &Path, created_ms: &str) -> Result<()> {
+/// The founder's part: who is asked, who holds the money, and windows of seconds.
+fn invite(tuan: &Tuan, cast: &[(&str, &str)]) -> Result<()> {
+    let mut options: Vec<(&str, String)> = Vec::new();
+    options.extend(cast.iter().map(|(name, role)| ("--member", format!("{name}={role}"))));
+    for (channel, custodian) in [(WECHAT, PROPERTY), (CASH, COMMITTEE)] {
+        options.push(("--channel", format!("{channel}={custodian}")));
+    }
+    for setting in [
+        &format!("auto-delivery-after={AUTO_DELIVERY_MS}ms"),
+        "goods-note-wait=10m",
+        "unclaimed-after=60m",
+        "proposal-lapses-after=30m",
+    ] {
+        options.push(("--set", setting.to_owned()));
+    }
+    let mut line = vec!["genesis", "invite", "--name", CHAIN_NAME, "--out", INVITATION];
+    line.extend(options.iter().flat_map(|(option, value)| [*option, value.as_str()]));
+    tuan.run(&line)?;
+    Ok(())
+}
+
+/// `tuand init`: makes the folder of a node from the invitation, or gives it the founding document.
+fn tuand_init(
+    tuand: &Path,
+    tuan: &Tuan,
+    node: &Node,
+    from: &str,
+    file: &str,
+    options: &[&str],
+) -> Result<()> {
     let output = Command::new(tuand)
         .arg("init")
         .arg("--home")
         .arg(&node.home)
-        .args(["--name", &node.name, "--chain-name", CHAIN_NAME, "--created-ms", created_ms])
-        .args(["--listen", &node.listen, "--api", &node.api])
+        .args([from, file])
+        .args(options)
+        .current_dir(&tuan.home)
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("cannot run {}", tuand.display()))?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("`tuand init` failed for {}: {}", node.name, stderr.trim());
+        bail!("`tuand init {from}` failed for {}: {}", node.name, stderr.trim());
     }
     Ok(())
 }
