@@ -317,6 +317,7 @@ impl Client {
         let problem = answer.problem();
         match problem.refusal {
             Some(FULL) => HandedIn::Full(output::plain(&problem.detail)),
+            None if answer.status == 429 => HandedIn::Full(output::plain(&problem.detail)),
             Some(_) => HandedIn::Refused(Box::new(problem)),
             // No node of ours speaks so, or one that is in trouble.
             None => HandedIn::Unclear(format!(
@@ -459,6 +460,7 @@ pub(crate) mod tests {
         io::{Read as _, Write as _},
         net::TcpListener,
         sync::{Arc, Mutex},
+        thread,
     };
 
     /// A node that answers request number `n` as the function says; `None` hangs up.
@@ -470,12 +472,23 @@ pub(crate) mod tests {
     pub(crate) fn fake_node(
         answer: impl Fn(usize, &str) -> Option<(u16, String)> + Send + 'static,
     ) -> FakeNode {
+        let count = Cell::new(0);
+        listening_node(move |line, _| {
+            count.set(count.get() + 1);
+            answer(count.get() - 1, line)
+        })
+    }
+
+    /// A node that hears what is sent to it, too.
+    pub(crate) fn listening_node(
+        answer: impl Fn(&str, Vec<u8>) -> Option<(u16, String)> + Send + 'static,
+    ) -> FakeNode {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let url = format!("http://{}", listener.local_addr().expect("has an address"));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
         thread::spawn(move || {
-            for (count, stream) in listener.incoming().enumerate() {
+            for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
                 let mut head = Vec::new();
                 let mut byte = [0];
@@ -492,9 +505,8 @@ pub(crate) mod tests {
                 let mut body = vec![0; length];
                 let _ = stream.read_exact(&mut body);
                 let line = head.lines().next().unwrap_or_default().to_owned();
-                let reply = answer(count, &line);
-                seen.lock().expect("not poisoned").push(line);
-                if let Some((status, body)) = reply {
+                seen.lock().expect("not poisoned").push(line.clone());
+                if let Some((status, body)) = answer(&line, body) {
                     let _ = write!(
                         stream,
                         "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -506,7 +518,8 @@ pub(crate) mod tests {
         FakeNode { url, requests }
     }
 
-    fn dead_node() -> String {
+    /// An address at which nobody listens.
+    pub(crate) fn dead_node() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         format!("http://{}", listener.local_addr().expect("has an address"))
     }
@@ -526,8 +539,6 @@ pub(crate) mod tests {
         serde_json::to_string(&submitted).expect("is JSON")
     }
 
-    const PATIENCE: Option<Duration> = Some(Duration::from_secs(5));
-
     #[test]
     fn the_next_node_is_asked_when_one_is_silent() {
         let good = fake_node(|_, _| Some((200, "[]".into())));
@@ -538,56 +549,54 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nobody_reachable_and_outcome_unknown_are_told_apart() {
-        let client = Client::new(&[dead_node()]).expect("an address");
-        let failure = client.submit(&id(), b"x", PATIENCE).expect_err("nobody there");
-        assert_eq!(failure.number(), crate::exit::UNREACHABLE);
-        // A node that takes the transaction and hangs up.
+    fn a_node_in_trouble_is_passed_over() {
+        let troubled = fake_node(|_, _| Some((503, "{}".into())));
+        let good = fake_node(|_, _| Some((200, "[]".into())));
+        let client = Client::new(&[troubled.url, good.url]).expect("addresses");
+        assert_eq!(client.proposals(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn it_is_known_whether_bytes_may_have_arrived() {
+        let hand_in = |url: String| {
+            let client = Client::new(&[url]).expect("an address");
+            client.hand_in(0, &id(), b"x", ANSWER_TIMEOUT)
+        };
+        assert!(matches!(hand_in(dead_node()), HandedIn::NotSent(_)));
         let silent = fake_node(|_, _| None);
-        let client = Client::new(&[silent.url]).expect("an address");
-        let patience = Some(Duration::from_millis(600));
-        let failure = client.submit(&id(), b"x", patience).expect_err("unknown");
-        assert_eq!(failure.number(), crate::exit::INCOMPLETE);
-        assert!(failure.to_string().contains(&format!("tuan tx show {}", id())));
+        assert!(matches!(hand_in(silent.url), HandedIn::Unclear(_)));
+        let no_node_of_ours = fake_node(|_, _| Some((404, "<html>".into())));
+        assert!(matches!(hand_in(no_node_of_ours.url), HandedIn::Unclear(_)));
+        let full = Problem { refusal: Some(FULL), ..Problem::new(503, "x", "full") };
+        let full = serde_json::to_string(&full).expect("is JSON");
+        let full = fake_node(move |_, _| Some((503, full.clone())));
+        assert!(matches!(hand_in(full.url), HandedIn::Full(_)));
+        let taken = fake_node(|_, _| Some((202, submitted(Progress::Pending))));
+        assert_eq!(hand_in(taken.url), HandedIn::Taken);
+        let other = fake_node(|_, _| {
+            let other = submitted(Progress::Pending).replace("07", "08");
+            Some((202, other))
+        });
+        assert!(matches!(hand_in(other.url), HandedIn::Unclear(_)));
     }
 
     #[test]
-    fn a_transaction_is_followed_until_it_is_decided() {
-        let node = fake_node(|count, _| match count {
-            0 => Some((202, submitted(Progress::Pending))),
-            1 => Some((200, submitted(Progress::Pending))),
-            _ => Some((200, submitted(Progress::Decided))),
-        });
-        let client = Client::new(&[node.url]).expect("an address");
-        let sent = client.submit(&id(), b"x", PATIENCE);
+    fn where_a_transaction_stands_is_the_best_that_any_node_knows() {
+        let unknown = fake_node(|_, _| Some((404, "{}".into())));
+        let pending = fake_node(|_, _| Some((200, submitted(Progress::Pending))));
+        let decided = fake_node(|_, _| Some((200, submitted(Progress::Decided))));
+        let place = |urls: &[&String]| {
+            let urls: Vec<_> = urls.iter().map(|url| (*url).clone()).collect();
+            Client::new(&urls).expect("addresses").transaction(&id())
+        };
+        let dead = dead_node();
+        assert_eq!(place(&[&unknown.url, &dead]), Ok(None));
+        assert_eq!(place(&[&unknown.url, &pending.url, &dead]), Ok(Some(Place::Pending)));
         let (height, log_index) = (Height::new(5), LogIndex::new(5));
-        assert_eq!(sent, Ok(Sent::Decided { height, log_index }));
-    }
-
-    #[test]
-    fn a_transaction_that_was_dropped_is_sent_again_and_its_refusal_heard() {
-        let problem = Problem { refusal: Some(303), ..Problem::new(409, "x", "too late") };
-        let text = serde_json::to_string(&problem).expect("is JSON");
-        let node = fake_node(move |count, line| match (count, line.starts_with("POST")) {
-            (0, _) => Some((202, submitted(Progress::Pending))),
-            (_, false) => Some((404, "{}".into())),
-            (_, true) => Some((409, text.clone())),
-        });
-        let client = Client::new(&[node.url]).expect("an address");
-        let sent = client.submit(&id(), b"x", PATIENCE);
-        assert_eq!(sent, Ok(Sent::Refused(Box::new(problem))));
-    }
-
-    #[test]
-    fn bytes_that_got_through_before_count_as_sent() {
-        let problem = Problem { refusal: Some(107), ..Problem::new(409, "x", "again") };
-        let text = serde_json::to_string(&problem).expect("is JSON");
-        let node = fake_node(move |_, line| match line.starts_with("POST") {
-            true => Some((409, text.clone())),
-            false => Some((200, submitted(Progress::Decided))),
-        });
-        let client = Client::new(&[node.url]).expect("an address");
-        assert!(matches!(client.submit(&id(), b"x", PATIENCE), Ok(Sent::Decided { .. })));
+        let all = [&unknown.url, &dead, &pending.url, &decided.url];
+        assert_eq!(place(&all), Ok(Some(Place::Decided { height, log_index })));
+        let nobody = place(&[&dead]).expect_err("nobody is there");
+        assert_eq!(nobody.number(), crate::exit::UNREACHABLE);
     }
 
     #[test]

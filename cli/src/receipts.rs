@@ -9,7 +9,7 @@ use crate::{
     exit::Failure,
     files, input,
     lang::{say, word},
-    outbox::{durable, make_private_folder, words},
+    outbox::{durable, in_one_line, make_private_folder, words},
     output, proof,
     session::Session,
     tx,
@@ -213,7 +213,7 @@ fn list(
                 lines.push(line);
             }
             Ok(_) => {}
-            Err(failure) => session.output.note(&format!("{name}: {failure}")),
+            Err(failure) => session.output.note(&format!("{name}: {}", in_one_line(&failure))),
         }
     }
     let rows = lines.iter().map(|line| {
@@ -266,25 +266,26 @@ fn verify(receipts: &Receipts, files: &[PathBuf], session: &Session) -> Result<(
     for path in &files {
         let text = input::file_text(path);
         if let Err(failure) = text.and_then(|text| proof::verify(session.genesis()?, &text)) {
-            let (file, reason) = (path.display().to_string(), failure.to_string());
+            let (file, reason) = (path.display().to_string(), in_one_line(&failure));
             failed.push(Failed { file, reason });
         }
     }
     let verified = files.len() - failed.len();
     let chain = &session.genesis()?.name;
+    let ok = if failed.is_empty() { word!("ok: ", "完成：") } else { "" };
     let mut text = say!(
-        "{verified} receipts verify against {chain}",
-        "{verified} 份回执经 {chain} 的创世文件验证通过"
+        "{ok}receipts that verify against {chain}: {verified}",
+        "{ok}{verified} 份回执经 {chain} 的创世文件验证通过"
     );
     for Failed { file, reason } in &failed {
-        text.push_str(&format!("\n{file}: {}", output::plain(reason)));
+        text.push_str(&format!("\n{file}: {reason}"));
     }
     let answer = serde_json::json!({ "verified": verified, "failed": failed });
     session.output.data(&text, &answer)?;
     match failed.len() {
         0 => Ok(()),
         count => Err(Failure::refused(say!(
-            "{count} receipts do not verify",
+            "receipts that do not verify: {count}",
             "{count} 份回执验证不通过"
         ))
         .help(word!(

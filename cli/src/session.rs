@@ -285,7 +285,7 @@ impl Session {
             Outcome::AlreadyDone(note) => self.already_done(&note),
             Outcome::Pending(id) => {
                 let answer = serde_json::json!({ "id": id, "progress": "pending" });
-                let text = say!("sent: {id}, not decided yet", "已发送：{id}，尚未入账");
+                let text = say!("sent: {id}, not decided yet", "已发送：{id}，尚未决定");
                 self.output.data(&text, &answer)
             }
             Outcome::Refused(problem) => Err(self.refusal(&problem)),
@@ -295,7 +295,7 @@ impl Session {
     /// Reports that the ledger says already what was to be said.
     pub(crate) fn already_done(&self, note: &str) -> Result<(), Failure> {
         let answer = serde_json::json!({ "already_done": true, "note": note });
-        self.output.data(&say!("ok: already done: {note}", "好：此前已完成：{note}"), &answer)
+        self.output.data(&say!("ok: already done: {note}", "完成：此前已办：{note}"), &answer)
     }
 
     /// A problem in the user's language.
@@ -335,7 +335,7 @@ impl std::fmt::Display for Entered {
         let Self { height, log_index, .. } = self;
         f.write_str(&say!(
             "ok: entry {log_index} at height {height}, receipt verified",
-            "好：条目 {log_index}，区块高度 {height}，回执已验证"
+            "完成：条目 {log_index}，区块高度 {height}，回执已验证"
         ))
     }
 }
@@ -382,9 +382,39 @@ pub(crate) fn balance(accounts: &[AccountView], account: &AccountId) -> Fen {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{exit, testing};
+
+    impl Session {
+        /// Somebody at a computer of its own, with a founding document and perhaps a key in memory.
+        pub(crate) fn of(
+            nodes: &[String],
+            state: PathBuf,
+            genesis: Genesis,
+            signer: Option<Signer>,
+        ) -> Self {
+            let options = Options {
+                nodes: nodes.to_vec(),
+                genesis: Some("genesis.toml".into()),
+                key: None,
+                passphrase_file: None,
+                member: None,
+                lang: Some(Language::En),
+                json: false,
+                directory: None,
+                state: Some(state),
+                no_wait: false,
+                wait: 3,
+            };
+            let session = Self::new(options, |_| None).expect("addresses");
+            let _ = session.genesis.set(genesis);
+            if let Some(signer) = signer {
+                let _ = session.signer.set(signer);
+            }
+            session
+        }
+    }
 
     #[test]
     fn a_refusal_says_what_happened_and_what_to_do() {

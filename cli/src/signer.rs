@@ -55,7 +55,7 @@ impl Secrets {
                 rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
                     Failure::setup(say!(
                         "cannot ask for the passphrase: {error}",
-                        "无法询问密码：{error}"
+                        "无法询问口令：{error}"
                     ))
                     .help(word!(
                         "run it in a terminal, or use --passphrase-file or TUAN_PASSPHRASE",
@@ -68,16 +68,16 @@ impl Secrets {
 
     /// The passphrase of a new key: not empty, and typed twice.
     pub(crate) fn new_passphrase(&self) -> Result<Zeroizing<String>, Failure> {
-        let passphrase = self.passphrase(word!("New passphrase: ", "新密码："))?;
+        let passphrase = self.passphrase(word!("New passphrase: ", "新口令："))?;
         if passphrase.is_empty() {
-            return Err(Failure::setup(word!("the passphrase is empty", "密码为空")).help(word!(
+            return Err(Failure::setup(word!("the passphrase is empty", "口令为空")).help(word!(
                 "a key file is always encrypted; choose a passphrase",
-                "密钥文件总是加密的；请设一个密码"
+                "密钥文件总是加密的；请设一个口令"
             )));
         }
         let again = word!("The same again: ", "再输入一次：");
         if matches!(self, Self::Prompt) && self.passphrase(again)? != passphrase {
-            return Err(Failure::setup(word!("the two passphrases differ", "两次密码不一致"))
+            return Err(Failure::setup(word!("the two passphrases differ", "两次口令不一致"))
                 .help(word!("try again", "请重试")));
         }
         Ok(passphrase)
@@ -94,11 +94,11 @@ pub(crate) fn load_key(path: Option<&Path>, secrets: &Secrets) -> Result<SecretK
     })?;
     let pem = Zeroizing::new(input::file_text(path)?);
     let path = path.display();
-    let passphrase = secrets.passphrase(&say!("Passphrase of {path}: ", "{path} 的密码："))?;
+    let passphrase = secrets.passphrase(&say!("Passphrase of {path}: ", "{path} 的口令："))?;
     decrypt_key_file(&pem, passphrase.as_bytes()).map_err(|error| {
         Failure::setup(say!("cannot open {path}: {error}", "无法打开 {path}：{error}")).help(word!(
             "check the passphrase, and that --key names a file made by `tuan key new`",
-            "请检查密码，以及 --key 所指是否为 tuan key new 生成的文件"
+            "请检查口令，以及 --key 所指是否为 tuan key new 生成的文件"
         ))
     })
 }

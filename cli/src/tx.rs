@@ -57,7 +57,7 @@ pub(crate) fn run(command: &TxCommand, session: &Session) -> Result<(), Failure>
                 Found::At(index) => index,
                 Found::Pending(id) => {
                     let answer = serde_json::json!({ "id": id, "progress": "pending" });
-                    let text = word!("taken in, not decided yet", "已收到，尚未入账");
+                    let text = word!("taken in, not decided yet", "已收到，尚未决定");
                     session.output.data(text, &answer)?;
                     return Err(not_decided(what));
                 }
@@ -98,7 +98,7 @@ pub(crate) fn run(command: &TxCommand, session: &Session) -> Result<(), Failure>
                     let file = file.display();
                     let text = say!(
                         "ok: receipt of entry {index} in {file}",
-                        "好：条目 {index} 的回执已写入 {file}"
+                        "完成：条目 {index} 的回执已写入 {file}"
                     );
                     session.output.data(&text, &answer)
                 }
@@ -134,7 +134,7 @@ pub(crate) fn show_proven(proven: &Proven, session: &Session) -> Result<(), Fail
     let described = describe(entry, session)?;
     let text = say!(
         "ok: entry {index} is in the log of {chain}, proven by the block at height {proven_at} of {time}, signed by {signers}\n{described}",
-        "好：条目 {index} 在 {chain} 的账本中，由 {time} 高度 {proven_at} 的区块证明，区块由 {signers} 签署\n{described}"
+        "完成：条目 {index} 在 {chain} 的账本中，由 {time} 高度 {proven_at} 的区块证明，区块由 {signers} 签署\n{described}"
     );
     session.output.data(&text, &answer)
 }
@@ -152,7 +152,7 @@ fn keep(view: &EntryView, proven: &Proven, session: &Session) {
 }
 
 fn not_decided(what: &str) -> Failure {
-    Failure::incomplete(say!("{what} is not decided yet", "{what} 尚未入账"))
+    Failure::incomplete(say!("{what} is not decided yet", "{what} 尚未决定"))
         .help(word!("ask again in a few seconds", "请过几秒再查"))
 }
 
@@ -243,7 +243,7 @@ fn describe(entry: &Entry, session: &Session) -> Result<String, Failure> {
                     say!("{id} is closed: every account is zero", "{id} 已结清关闭：所有账户为零")
                 }
                 DeadlineKind::ProposalLapses(id) => {
-                    say!("deadline {at}: proposal {id} lapsed", "{at} 到期：待批事项 {id} 失效")
+                    say!("deadline {at}: proposal {id} lapsed", "{at} 到期：提案 {id} 失效")
                 }
             }
         }

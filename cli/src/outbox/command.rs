@@ -1,6 +1,7 @@
 //! `tuan outbox`: what waits, sending it, dropping it.
 
 use super::{
+    send::in_one_line,
     settle::{Left, Settled, SignAgain},
     store::{Content, Kept, Listed, Outbox, Taken},
     words,
@@ -148,7 +149,7 @@ fn list(outbox: &Outbox, session: &Session) -> Result<(), Failure> {
 
 fn table(waiting: &[Line]) -> String {
     if waiting.is_empty() {
-        return word!("ok: nothing waits in the outbox", "好：待发箱是空的").to_owned();
+        return word!("ok: nothing waits in the outbox", "完成：待发箱是空的").to_owned();
     }
     let rows = waiting.iter().map(|line| {
         let expires = output::time(line.expires_ms);
@@ -253,7 +254,7 @@ fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failu
     }
     let mut lines: Vec<_> = tried.iter().map(|one| format!("{}: {}", one.id, one.text)).collect();
     if lines.is_empty() {
-        lines.push(word!("ok: nothing waits in the outbox", "好：待发箱是空的").to_owned());
+        lines.push(word!("ok: nothing waits in the outbox", "完成：待发箱是空的").to_owned());
     }
     session.output.data(&lines.join("\n"), &tried)?;
     verdict(&tried)
@@ -281,7 +282,7 @@ fn try_one(kept: &mut Kept, session: &Session) -> Tried {
         }
         Ok(Settled::Left(Left { reason, .. })) => Tried::new(content, Kind::Left, &reason),
         // One that cannot be signed again, for want of a key, does not hold up the others.
-        Err(failure) => Tried::new(content, Kind::Failed, &failure.to_string()),
+        Err(failure) => Tried::new(content, Kind::Failed, &in_one_line(&failure)),
     }
 }
 
@@ -300,7 +301,7 @@ fn verdict(tried: &[Tried]) -> Result<(), Failure> {
     let left = count(&[Kind::Left, Kind::Busy, Kind::Damaged, Kind::Failed]);
     let refused = count(&[Kind::Refused]);
     let all = unreachable + left;
-    let rest = say!("{all} transactions stay in the outbox", "待发箱中还剩 {all} 笔交易");
+    let rest = say!("left in the outbox: {all}", "待发箱中还剩 {all} 笔交易");
     if unreachable > 0 {
         return Err(Failure::unreachable(rest).help(word!(
             "no node answers; check the network, or name other nodes with --node",
@@ -315,7 +316,7 @@ fn verdict(tried: &[Tried]) -> Result<(), Failure> {
     }
     if refused > 0 {
         return Err(Failure::refused(say!(
-            "{refused} transactions were refused and have left the outbox",
+            "refused, and no longer in the outbox: {refused}",
             "{refused} 笔交易被拒绝，已移出待发箱"
         ))
         .help(word!(
@@ -359,7 +360,7 @@ fn drop(outbox: &Outbox, id: &str, yes: bool, session: &Session) -> Result<(), F
         Taken::Gone => word!("it was done meanwhile", "它已完成").to_owned(),
     };
     let id = short(&name);
-    let text = say!("ok: {id} is forgotten; {warning}", "好：已丢弃 {id}；{warning}");
+    let text = say!("ok: {id} is forgotten; {warning}", "完成：已丢弃 {id}；{warning}");
     session.output.data(&text, &serde_json::json!({ "dropped": id, "note": warning }))
 }
 

@@ -31,7 +31,7 @@
 //! An action that waits in the outbox is not signed a second time: typing the command again resumes it.
 //! Every command that can sign sends what is left before it reads anything ([`settle`]): an order then
 //! stands before its change is made, and orders that got in are not planned again. That takes at most
-//! [`settle::LEFT_OVERS_PATIENCE`], ends at the first silence, signs nothing and needs no key.
+//! `LEFT_OVERS_PATIENCE`, ends at the first silence, signs nothing and needs no key.
 //!
 //! Source: DESIGN D5, D13.
 
@@ -44,4 +44,5 @@ mod tests;
 pub(crate) mod words;
 
 pub(crate) use command::{OutboxCommand, run};
+pub(crate) use send::in_one_line;
 pub(crate) use store::{durable, make_private_folder};

@@ -7,7 +7,8 @@
 use crate::{
     client::{Client, HandedIn, Place},
     exit::Failure,
-    lang::say,
+    lang::{say, word},
+    output::plain,
 };
 use ledger_core::{
     api::{EntryView, Problem},
@@ -33,6 +34,9 @@ const RESEND_AFTER: Duration = Duration::from_secs(10);
 const POLL_PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
 /// Pause after a round in which no node took it.
 const ROUND_PAUSE: Duration = Duration::from_millis(500);
+
+/// The refusal of bytes that are in the ledger.
+const IN_LEDGER: u16 = 107;
 
 /// Whether a receipt proves this transaction at this place, and by which block.
 pub(super) type Proves<'a> =
@@ -132,6 +136,12 @@ impl Errand<'_> {
                         }
                         Some(Place::Decided { log_index, .. }) => {
                             self.proof(node, log_index, &mut reasons)
+                        }
+                        _ if problem.refusal == Some(IN_LEDGER) => {
+                            // Nobody shows it yet; without a receipt that is a word like any other.
+                            spread = true;
+                            reasons.push(plain(&problem.detail));
+                            None
                         }
                         _ => {
                             let is_final = !spread || problem.already_done;
@@ -234,6 +244,8 @@ impl Errand<'_> {
 
     /// Whether another node has what one node refuses; the one that has it is preferred from then on.
     fn look(&self, refused_by: usize, spread: bool, problem: &Problem) -> Option<Place> {
+        // These very bytes are in the ledger: whoever says so can show it.
+        let spread = spread || problem.refusal == Some(IN_LEDGER);
         if problem.already_done && !spread {
             return None;
         }
@@ -263,7 +275,7 @@ impl Errand<'_> {
                         self.client.prefer(node);
                         return Some(Proof { height, log_index, receipt: view.receipt });
                     }
-                    Err(failure) => reasons.push(failure.to_string()),
+                    Err(failure) => reasons.push(in_one_line(&failure)),
                 },
                 Ok(None) => {}
                 Err(reason) => reasons.push(reason),
@@ -327,4 +339,11 @@ impl Errand<'_> {
 fn within(limit: Duration, deadline: Instant) -> Duration {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { limit } else { limit.min(left.max(TIMEOUT_MIN)) }
+}
+
+/// A failure as a part of a longer sentence.
+pub(crate) fn in_one_line(failure: &Failure) -> String {
+    let text = failure.to_string();
+    let text = text.strip_prefix(word!("error: ", "错误：")).unwrap_or(&text);
+    text.replace(word!("\nhelp: ", "\n提示："), word!("; ", "；"))
 }

@@ -1,7 +1,7 @@
 //! What becomes of a transaction that is kept: the rules of [`super`], step by step.
 
 use super::{
-    send::{Errand, Proof, Sent, Whereabouts},
+    send::{Errand, Proof, Sent, Whereabouts, in_one_line},
     store::{Content, Kept, Outbox, Taken},
     words,
 };
@@ -59,8 +59,8 @@ impl Left {
         let text =
             say!("{reason}; kept in the outbox as {id}", "{reason}；已存入待发箱，编号 {id}");
         let help = say!(
-            "it is sent by `tuan outbox retry`, or by the next command that reaches a node; valid until {expires}, then it is signed again",
-            "可用 tuan outbox retry 发送，或在下一条连上节点的命令中自动发送；签名有效至 {expires}，过期后会重新签名"
+            "`tuan outbox retry`, the same command again, or the next one that reaches a node sends it; its signature is good until {expires}",
+            "可用 tuan outbox retry 发送，也可重复本命令，或在下一条连上节点的命令中自动发送；签名有效至 {expires}"
         );
         if self.unreachable { Failure::unreachable(text) } else { Failure::incomplete(text) }
             .help(help)
@@ -177,7 +177,7 @@ impl Session {
         }
         if expired > 0 {
             self.output.note(&say!(
-                "{expired} transactions in the outbox have expired; `tuan outbox retry` signs them again",
+                "expired in the outbox: {expired}; `tuan outbox retry` signs again",
                 "待发箱中有 {expired} 笔交易已过期；用 tuan outbox retry 重新签名"
             ));
         }
@@ -239,7 +239,7 @@ impl Session {
         match sent {
             Sent::Proven(proof) => self.entered(kept, proof).map(Settled::Done),
             Sent::Taken => {
-                kept.note(word!("sent, not decided yet", "已发送，尚未入账"), false);
+                kept.note(word!("sent, not decided yet", "已发送，尚未决定"), false);
                 Ok(Settled::Done(Outcome::Pending(kept.id())))
             }
             Sent::Refused { problem, is_final: true } => self.refused(kept, problem),
@@ -280,15 +280,16 @@ impl Session {
 
     /// The ledger will not have it, or says so already.
     fn refused(&self, kept: &Kept, problem: Box<Problem>) -> Result<Settled, Failure> {
-        if !problem.already_done {
-            kept.remove()?;
-            return Ok(Settled::Done(Outcome::Refused(problem)));
-        }
+        // A repetition of what got in before is refused, too.
         if let Some(proof) = self.proof_of_earlier(kept)? {
             return self.entered(kept, proof).map(Settled::Done);
         }
         kept.remove()?;
-        Ok(Settled::Done(Outcome::AlreadyDone(self.tell(&problem))))
+        Ok(Settled::Done(if problem.already_done {
+            Outcome::AlreadyDone(self.tell(&problem))
+        } else {
+            Outcome::Refused(problem)
+        }))
     }
 
     /// What was signed before may have got in after all, though nobody said so then.
@@ -406,7 +407,7 @@ impl Session {
                 kept.remove()?;
                 let note = say!(
                     "proposal {id} says so and waits for approval",
-                    "待批事项 {id} 内容相同，正在等待批准"
+                    "提案 {id} 内容相同，正在等待同意"
                 );
                 return Ok(Some(Settled::Done(Outcome::AlreadyDone(note))));
             }
@@ -431,10 +432,10 @@ impl Session {
         match outcome {
             Outcome::Entered(entered) => entered.to_string(),
             Outcome::AlreadyDone(note) => {
-                say!("ok: already done: {note}", "好：此前已完成：{note}")
+                say!("ok: already done: {note}", "完成：此前已办：{note}")
             }
-            Outcome::Pending(_) => word!("sent, not decided yet", "已发送，尚未入账").to_owned(),
-            Outcome::Refused(problem) => self.refusal(problem).to_string(),
+            Outcome::Pending(_) => word!("sent, not decided yet", "已发送，尚未决定").to_owned(),
+            Outcome::Refused(problem) => in_one_line(&self.refusal(problem)),
         }
     }
 }

@@ -131,11 +131,11 @@ pub(crate) fn what(action: &Action) -> String {
         }
         Action::Approve { proposal, .. } => {
             let id = proposal.short();
-            say!("approves proposal {id}", "批准待批事项 {id}")
+            say!("approves proposal {id}", "同意提案 {id}")
         }
         Action::RejectProposal { proposal, .. } => {
             let id = proposal.short();
-            say!("rejects proposal {id}", "否决待批事项 {id}")
+            say!("rejects proposal {id}", "否决提案 {id}")
         }
     }
 }
