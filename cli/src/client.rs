@@ -24,6 +24,8 @@ use std::{cell::Cell, time::Duration};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a node may keep silent before it begins to answer: one that is frozen is passed over then.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long one question may take in all.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The refusal that says nothing about the transaction: the node has no room.
@@ -137,6 +139,7 @@ impl Client {
         }
         let agent = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(FIRST_BYTE_TIMEOUT))
             .timeout_global(Some(ANSWER_TIMEOUT))
             .http_status_as_error(false)
             .max_redirects(0)

@@ -234,11 +234,9 @@ impl Errand<'_> {
                 }
             }
         }
-        let (id, seconds) = (self.transaction.id().short(), RESEND_AFTER.as_secs());
-        reasons.push(say!(
-            "transaction {id} is not decided after {seconds} s",
-            "交易 {id} 在 {seconds} 秒内未有定论"
-        ));
+        reasons.push(
+            word!("a node has it, and no block yet", "有节点已收到，尚未进入区块").to_owned(),
+        );
         None
     }
 

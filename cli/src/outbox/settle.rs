@@ -23,7 +23,7 @@ use ledger_core::{
 use std::time::{Duration, Instant};
 
 /// How long a command that may sign spends on what is left from before.
-pub(super) const LEFT_OVERS_PATIENCE: Duration = Duration::from_secs(10);
+const LEFT_OVERS_PATIENCE: Duration = Duration::from_secs(5);
 /// The refusal of a transaction that has expired.
 const EXPIRED: u16 = 105;
 
