@@ -1,12 +1,17 @@
 //! Talking to nodes: any of them will do, and none is believed.
 //!
-//! A question goes to the node that answered last, then to the others. A transaction that one node
-//! keeps silent about goes to the next: the same bytes have the same id, so sending twice changes
-//! nothing. What a node says about the ledger counts once its receipt verifies ([`crate::proof`]).
+//! A question goes to the node that answered last, then to the others; one that is in trouble (5xx) is
+//! passed over like one that is silent. Handing a transaction in is said here in its single steps;
+//! [`crate::outbox`] puts them together. What a node says about the ledger counts once its receipt
+//! verifies ([`crate::proof`]).
 //!
 //! Source: DESIGN D13.
 
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    lang::{say, word},
+    output,
+};
 use ledger_core::{
     api::{
         EntryView, GroupBuyView, MemberView, Problem, Progress, ProposalView, Status, Submitted,
@@ -15,22 +20,16 @@ use ledger_core::{
     types::{GroupBuyId, Height, LogIndex},
 };
 use serde::de::DeserializeOwned;
-use std::{
-    cell::Cell,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, time::Duration};
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a node may keep silent before it begins to answer: one that is frozen is passed over then.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long one question may take in all.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a node is asked to hold its answer until a transaction is decided.
-const HOLD: Duration = Duration::from_secs(5);
-/// After this time without a decision the transaction goes to the next node as well.
-const RESEND_AFTER: Duration = Duration::from_secs(10);
-/// Pause between two questions whether a transaction is decided.
-const POLL_PAUSE: Duration = Duration::from_millis(250);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The refusal that says nothing about the transaction: the node has no room.
+const FULL: u16 = 110;
 /// Longest answer: a group buy with 4,000 lines and as many payments is some megabytes of JSON.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -42,20 +41,44 @@ pub(crate) struct Client {
     first: Cell<usize>,
 }
 
-/// What became of a transaction.
+/// Where a transaction stands, by the word of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Sent {
-    /// In the ledger, says a node.
+pub(crate) enum Place {
+    /// In the ledger.
     Decided {
         /// Its block.
         height: Height,
         /// Its place in the log.
         log_index: LogIndex,
     },
-    /// Taken in; nobody waited for more.
+    /// It waits for a block.
     Pending,
-    /// The ledger will not have it.
+    /// The node does not know it.
+    Unknown,
+    /// The node says nothing of use.
+    Silent(String),
+}
+
+/// What a node says to a transaction that is handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum HandedIn {
+    /// It is in the ledger already.
+    Decided {
+        /// Its block.
+        height: Height,
+        /// Its place in the log.
+        log_index: LogIndex,
+    },
+    /// It takes it, and passes it on to the validators.
+    Taken,
+    /// It does not take it.
     Refused(Box<Problem>),
+    /// It has no room for anything now, and did not take it.
+    Full(String),
+    /// The node got nothing.
+    NotSent(String),
+    /// The node may have got it.
+    Unclear(String),
 }
 
 /// An answer over HTTP.
@@ -64,34 +87,26 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// Nobody answered.
-struct Silence {
-    /// What happened at each node.
-    reasons: Vec<String>,
-    /// A node may have got the question all the same.
-    may_have_arrived: bool,
-}
-
-impl Silence {
-    fn failure(&self) -> Failure {
-        Failure::unreachable(format!("no node answers: {}", self.reasons.join("; ")))
-            .help("check the network, or name other nodes with --node")
-    }
-}
-
 impl Answer {
     fn problem(&self) -> Problem {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| {
             let text: String = String::from_utf8_lossy(&self.body).chars().take(200).collect();
-            let detail = format!("the node answered {} {}", self.status, text.trim());
+            let (status, text) = (self.status, text.trim());
+            let detail = say!("the node answered {status} {text}", "节点回答 {status} {text}");
             Problem::new(self.status, "unreadable-answer", detail.trim())
         })
     }
 
     fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            Failure::incomplete(format!("a node's answer cannot be read: {error}"))
-                .help("use a `tuan` of the same version as the node, or another --node")
+            Failure::incomplete(say!(
+                "a node's answer cannot be read: {error}",
+                "无法读取节点的回答：{error}"
+            ))
+            .help(say!(
+                "use a `tuan` of the same version as the node, or another --node",
+                "请使用与节点同版本的 tuan，或换一个 --node"
+            ))
         })
     }
 }
@@ -107,17 +122,24 @@ impl Client {
             let url = node.trim().trim_end_matches('/');
             let host = url.strip_prefix("http://").unwrap_or_default();
             if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-                return Err(Failure::usage(format!("{node:?} is no address of a node")).help(
+                return Err(Failure::usage(say!(
+                    "{node:?} is no address of a node",
+                    "{node:?} 不是节点地址"
+                ))
+                .help(say!(
                     "write --node http://HOST:PORT; receipts are verified, so HTTP is enough",
-                ));
+                    "请写 --node http://主机:端口；回执会被验证，用 HTTP 即可"
+                )));
             }
             urls.push(url.to_owned());
         }
         if urls.is_empty() {
-            return Err(Failure::usage("no node is named").help("write --node http://HOST:PORT"));
+            return Err(Failure::usage(word!("no node is named", "未指定节点"))
+                .help(word!("write --node http://HOST:PORT", "请写 --node http://主机:端口")));
         }
         let agent = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(FIRST_BYTE_TIMEOUT))
             .timeout_global(Some(ANSWER_TIMEOUT))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -140,7 +162,12 @@ impl Client {
     /// A group buy with all its money.
     pub(crate) fn group_buy(&self, id: &GroupBuyId) -> Result<GroupBuyView, Failure> {
         let view = self.get(&format!("/v1/group-buys/{id}"));
-        view.map_err(|failure| failure.or_help("see `tuan buy list` for the names"))
+        view.map_err(|failure| {
+            failure.or_help(word!(
+                "see `tuan buy list` for the names",
+                "用 tuan buy list 查看团购名称"
+            ))
+        })
     }
 
     /// Movements that wait for an approval.
@@ -148,70 +175,190 @@ impl Client {
         self.get("/v1/proposals")
     }
 
-    /// An entry of the log, as every node that answers has it.
-    pub(crate) fn entries(&self, index: LogIndex) -> Result<Vec<EntryView>, Failure> {
-        let path = format!("/v1/entries/{index}");
-        let mut views = Vec::new();
-        let mut reasons = Vec::new();
-        let mut lacking = 0;
-        for node in self.in_order() {
-            match self.get_at(node, &path) {
-                Ok(answer) if answer.status == 200 => match answer.read() {
-                    Ok(view) => views.push(view),
-                    Err(failure) => reasons.push(failure.to_string()),
-                },
-                Ok(answer) if answer.status == 404 => lacking += 1,
-                Ok(answer) => reasons.push(answer.problem().detail),
-                Err(error) => reasons.push(format!("{}: {error}", self.nodes[node])),
-            }
-        }
-        if views.is_empty() && reasons.is_empty() && lacking > 0 {
-            return Err(Failure::refused(format!("there is no entry {index} in the log yet"))
-                .help("`tuan status` says how many entries the log has"));
-        }
-        if views.is_empty() {
-            return Err(Failure::incomplete(format!(
-                "no node shows entry {index}: {}",
-                reasons.join("; ")
-            ))
-            .help("try again, or name other nodes with --node"));
-        }
-        Ok(views)
-    }
-
     /// Where a transaction stands; `None` if no node that answers knows it.
-    pub(crate) fn transaction(&self, id: &TransactionId) -> Result<Option<Submitted>, Failure> {
+    ///
+    /// # Errors
+    /// An unreachable [`Failure`] if none answers.
+    pub(crate) fn transaction(&self, id: &TransactionId) -> Result<Option<Place>, Failure> {
         let mut answered = false;
         let mut reasons = Vec::new();
         let mut pending = None;
         for node in self.in_order() {
-            match self.get_at(node, &format!("/v1/transactions/{id}")) {
-                Ok(answer) if answer.status == 200 || answer.status == 202 => {
-                    let submitted: Submitted = answer.read()?;
-                    if submitted.progress == Progress::Decided {
-                        return Ok(Some(submitted));
-                    }
+            match self.place_at(node, id, ANSWER_TIMEOUT) {
+                Place::Unknown => answered = true,
+                Place::Pending => {
                     answered = true;
-                    pending = Some(submitted);
+                    pending = Some(Place::Pending);
                 }
-                Ok(answer) => {
-                    answered |= answer.status == 404;
-                    reasons.push(answer.problem().detail);
-                }
-                Err(error) => reasons.push(format!("{}: {error}", self.nodes[node])),
+                place @ Place::Decided { .. } => return Ok(Some(place)),
+                Place::Silent(reason) => reasons.push(reason),
             }
         }
-        if answered {
-            Ok(pending)
-        } else {
-            Err(Silence { reasons, may_have_arrived: false }.failure())
+        if answered { Ok(pending) } else { Err(nobody_answers(&reasons)) }
+    }
+
+    /// The first of the nodes' views of an entry that passes a test.
+    ///
+    /// # Errors
+    /// What the test said last, or a [`Failure`] if no node shows the entry.
+    pub(crate) fn entry<T>(
+        &self,
+        index: LogIndex,
+        mut test: impl FnMut(EntryView) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut reasons = Vec::new();
+        let mut lacking = false;
+        let mut failure = None;
+        for node in self.in_order() {
+            match self.entry_at(node, index, ANSWER_TIMEOUT) {
+                Ok(Some(view)) => match test(view) {
+                    Ok(passed) => return Ok(passed),
+                    Err(error) => failure = Some(error),
+                },
+                Ok(None) => lacking = true,
+                Err(reason) => reasons.push(reason),
+            }
         }
+        Err(failure.unwrap_or_else(|| {
+            if lacking && reasons.is_empty() {
+                return Failure::refused(say!(
+                    "there is no entry {index} in the log yet",
+                    "账本中还没有序号为 {index} 的条目"
+                ))
+                .help(say!(
+                    "`tuan status` says how many entries the log has",
+                    "用 tuan status 查看账本现有多少条"
+                ));
+            }
+            let reasons = reasons.join("; ");
+            Failure::incomplete(say!(
+                "no node shows entry {index}: {reasons}",
+                "没有节点提供条目 {index}：{reasons}"
+            ))
+            .help(say!(
+                "try again, or name other nodes with --node",
+                "请重试，或用 --node 指定其他节点"
+            ))
+        }))
+    }
+
+    /// An entry as one node has it; `None` if it has no such entry, `Err` if it says nothing of use.
+    pub(crate) fn entry_at(
+        &self,
+        node: usize,
+        index: LogIndex,
+        timeout: Duration,
+    ) -> Result<Option<EntryView>, String> {
+        match self.get_at(node, &format!("/v1/entries/{index}"), timeout) {
+            Ok(answer) if answer.status == 200 => {
+                let view = answer.read::<EntryView>();
+                view.map(Some).map_err(|failure| failure.to_string())
+            }
+            Ok(answer) if answer.status == 404 => Ok(None),
+            Ok(answer) => Err(output::plain(&answer.problem().detail)),
+            Err(error) => Err(self.silence(node, &error)),
+        }
+    }
+
+    /// Where a transaction stands, by the word of one node.
+    pub(crate) fn place_at(&self, node: usize, id: &TransactionId, timeout: Duration) -> Place {
+        let answer = match self.get_at(node, &format!("/v1/transactions/{id}"), timeout) {
+            Ok(answer) => answer,
+            Err(error) => return Place::Silent(self.silence(node, &error)),
+        };
+        match answer.status {
+            200 | 202 => match answer.read::<Submitted>() {
+                Ok(submitted) if submitted.id == *id => place(&submitted),
+                Ok(_) => Place::Silent(self.other_transaction(node)),
+                Err(failure) => Place::Silent(failure.to_string()),
+            },
+            404 => Place::Unknown,
+            _ => Place::Silent(output::plain(&answer.problem().detail)),
+        }
+    }
+
+    /// How one node is.
+    ///
+    /// # Errors
+    /// Why it does not say.
+    pub(crate) fn status_at(&self, node: usize, timeout: Duration) -> Result<Status, String> {
+        match self.get_at(node, "/v1/status", timeout) {
+            Ok(answer) if answer.status == 200 => {
+                answer.read().map_err(|failure: Failure| failure.to_string())
+            }
+            Ok(answer) => Err(output::plain(&answer.problem().detail)),
+            Err(error) => Err(self.silence(node, &error)),
+        }
+    }
+
+    /// Hands a signed transaction in at one node, which answers at once whether it takes it.
+    pub(crate) fn hand_in(
+        &self,
+        node: usize,
+        id: &TransactionId,
+        bytes: &[u8],
+        timeout: Duration,
+    ) -> HandedIn {
+        // Without `wait_ms` a refusal is one of admission: such a transaction is passed on to nobody.
+        let answer = match self.post_at(node, "/v1/transactions", bytes, timeout) {
+            Ok(answer) => answer,
+            Err(error) if may_have_arrived(&error) => {
+                return HandedIn::Unclear(self.silence(node, &error));
+            }
+            Err(error) => return HandedIn::NotSent(self.silence(node, &error)),
+        };
+        if matches!(answer.status, 200 | 202) {
+            return match answer.read::<Submitted>() {
+                Ok(submitted) if submitted.id == *id => match place(&submitted) {
+                    Place::Decided { height, log_index } => HandedIn::Decided { height, log_index },
+                    _ => HandedIn::Taken,
+                },
+                Ok(_) => HandedIn::Unclear(self.other_transaction(node)),
+                Err(failure) => HandedIn::Unclear(failure.to_string()),
+            };
+        }
+        let problem = answer.problem();
+        match problem.refusal {
+            Some(FULL) => HandedIn::Full(output::plain(&problem.detail)),
+            None if answer.status == 429 => HandedIn::Full(output::plain(&problem.detail)),
+            Some(_) => HandedIn::Refused(Box::new(problem)),
+            // No node of ours speaks so, or one that is in trouble.
+            None => HandedIn::Unclear(format!(
+                "{}: {}",
+                self.nodes[node],
+                output::plain(&problem.detail)
+            )),
+        }
+    }
+
+    /// How many nodes there are to ask.
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Asks this node first from now on.
+    pub(crate) fn prefer(&self, node: usize) {
+        self.first.set(node);
+    }
+
+    /// The nodes, the one that is preferred first.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+        let (first, count) = (self.first.get(), self.nodes.len());
+        (0..count).map(move |step| (first + step) % count)
+    }
+
+    fn silence(&self, node: usize, error: &ureq::Error) -> String {
+        format!("{}: {error}", self.nodes[node])
+    }
+
+    fn other_transaction(&self, node: usize) -> String {
+        let node = &self.nodes[node];
+        say!("{node} answers for another transaction", "{node} 的回答属于另一笔交易")
     }
 
     /// Blocks with their certificates from a height on, as the archive has them.
     pub(crate) fn archive(&self, from: Height) -> Result<Vec<u8>, Failure> {
-        let answer = self.ask(|node| self.get_at(node, &format!("/v1/archive?from={from}")));
-        let answer = answer.map_err(|silence| silence.failure())?;
+        let answer = self.ask(&format!("/v1/archive?from={from}"))?;
         match answer.status {
             200 => Ok(answer.body),
             // Nothing from there on.
@@ -222,124 +369,41 @@ impl Client {
 
     /// Asks a question that changes nothing.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let answer =
-            self.ask(|node| self.get_at(node, path)).map_err(|silence| silence.failure())?;
+        let answer = self.ask(path)?;
         if answer.status == 200 { answer.read() } else { Err(no(&answer.problem())) }
     }
 
-    /// Sends a signed transaction and waits until it is decided, for at most `patience`; `None` does not wait.
-    ///
-    /// # Errors
-    /// A [`Failure`] if nobody could be asked, or if nobody knows yet what became of it.
-    pub(crate) fn submit(
-        &self,
-        id: &TransactionId,
-        bytes: &[u8],
-        patience: Option<Duration>,
-    ) -> Result<Sent, Failure> {
-        let started = Instant::now();
-        let mut turn = 0;
-        loop {
-            let left = patience.unwrap_or_default().saturating_sub(started.elapsed());
-            let hold_ms = left.min(HOLD).as_millis();
-            let path = format!("/v1/transactions?wait_ms={hold_ms}");
-            match self.ask_from(turn, |node| self.post_at(node, &path, bytes)) {
+    /// Asks nodes in turn until one answers that is not in trouble.
+    fn ask(&self, path: &str) -> Result<Answer, Failure> {
+        let mut reasons = Vec::new();
+        let mut in_trouble = None;
+        for node in self.in_order() {
+            match self.get_at(node, path, ANSWER_TIMEOUT) {
+                Ok(answer) if answer.status >= 500 => in_trouble = Some(answer),
                 Ok(answer) => {
-                    if let Some(sent) = self.judge(id, &answer)? {
-                        return Ok(sent);
-                    }
-                }
-                Err(silence) if turn == 0 && !silence.may_have_arrived => {
-                    return Err(silence.failure());
-                }
-                Err(_) => {}
-            }
-            let Some(patience) = patience else { return Ok(Sent::Pending) };
-            let resend_at = Instant::now() + RESEND_AFTER;
-            while Instant::now() < resend_at {
-                if started.elapsed() >= patience {
-                    return Err(outcome_unknown(id, patience));
-                }
-                thread::sleep(POLL_PAUSE);
-                match self.transaction(id) {
-                    Ok(Some(submitted)) => {
-                        if let Some(sent) = decided(&submitted) {
-                            return Ok(sent);
-                        }
-                    }
-                    // Every node has forgotten it: send it again, and hear why.
-                    Ok(None) => break,
-                    Err(_) => {}
-                }
-            }
-            turn += 1;
-        }
-    }
-
-    /// What an answer to a submission means; `None` if it is not decided yet.
-    fn judge(&self, id: &TransactionId, answer: &Answer) -> Result<Option<Sent>, Failure> {
-        if matches!(answer.status, 200 | 202) {
-            let submitted: Submitted = answer.read()?;
-            if submitted.id != *id {
-                return Err(Failure::incomplete("a node answered for another transaction")
-                    .help("ask another node with --node"));
-            }
-            return Ok(decided(&submitted));
-        }
-        let problem = answer.problem();
-        // Refusal 107: an earlier sending of these very bytes got through.
-        if problem.refusal == Some(107)
-            && let Some(submitted) = self.transaction(id)?
-        {
-            return Ok(decided(&submitted));
-        }
-        Ok(Some(Sent::Refused(Box::new(problem))))
-    }
-
-    fn in_order(&self) -> impl Iterator<Item = usize> + Clone + use<> {
-        let (first, count) = (self.first.get(), self.nodes.len());
-        (0..count).map(move |step| (first + step) % count)
-    }
-
-    fn ask(
-        &self,
-        question: impl Fn(usize) -> Result<Answer, ureq::Error>,
-    ) -> Result<Answer, Silence> {
-        self.ask_from(0, question)
-    }
-
-    /// Asks nodes in turn, from the `skip`-th on, until one answers that is not overloaded.
-    fn ask_from(
-        &self,
-        skip: usize,
-        question: impl Fn(usize) -> Result<Answer, ureq::Error>,
-    ) -> Result<Answer, Silence> {
-        let mut silence = Silence { reasons: Vec::new(), may_have_arrived: false };
-        let mut overloaded = None;
-        let count = self.nodes.len();
-        for node in self.in_order().cycle().skip(skip % count).take(count) {
-            match question(node) {
-                Ok(answer) if answer.status >= 500 => overloaded = Some(answer),
-                Ok(answer) => {
-                    self.first.set(node);
+                    self.prefer(node);
                     return Ok(answer);
                 }
-                Err(error) => {
-                    silence.may_have_arrived |= may_have_arrived(&error);
-                    silence.reasons.push(format!("{}: {error}", self.nodes[node]));
-                }
+                Err(error) => reasons.push(self.silence(node, &error)),
             }
         }
-        overloaded.ok_or(silence)
+        in_trouble.ok_or_else(|| nobody_answers(&reasons))
     }
 
-    fn get_at(&self, node: usize, path: &str) -> Result<Answer, ureq::Error> {
-        let response = self.agent.get(format!("{}{path}", self.nodes[node])).call()?;
-        read_answer(response)
+    fn get_at(&self, node: usize, path: &str, timeout: Duration) -> Result<Answer, ureq::Error> {
+        let request = self.agent.get(format!("{}{path}", self.nodes[node]));
+        read_answer(request.config().timeout_global(Some(timeout)).build().call()?)
     }
 
-    fn post_at(&self, node: usize, path: &str, bytes: &[u8]) -> Result<Answer, ureq::Error> {
+    fn post_at(
+        &self,
+        node: usize,
+        path: &str,
+        bytes: &[u8],
+        timeout: Duration,
+    ) -> Result<Answer, ureq::Error> {
         let request = self.agent.post(format!("{}{path}", self.nodes[node]));
+        let request = request.config().timeout_global(Some(timeout)).build();
         read_answer(request.header("content-type", "application/octet-stream").send(bytes)?)
     }
 }
@@ -350,21 +414,26 @@ fn read_answer(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer,
     Ok(Answer { status, body })
 }
 
-fn decided(submitted: &Submitted) -> Option<Sent> {
+fn place(submitted: &Submitted) -> Place {
     match (submitted.progress, submitted.height, submitted.log_index) {
-        (Progress::Decided, Some(height), Some(log_index)) => {
-            Some(Sent::Decided { height, log_index })
-        }
-        _ => None,
+        (Progress::Decided, Some(height), Some(log_index)) => Place::Decided { height, log_index },
+        _ => Place::Pending,
     }
 }
 
 /// Whether the node may have read the request before the connection failed.
 fn may_have_arrived(error: &ureq::Error) -> bool {
+    use std::io::ErrorKind;
     use ureq::{Error, Timeout};
-    let refused = |error: &std::io::Error| error.kind() == std::io::ErrorKind::ConnectionRefused;
     match error {
-        Error::Io(error) => !refused(error),
+        // These come of opening a connection, not of using one.
+        Error::Io(error) => !matches!(
+            error.kind(),
+            ErrorKind::ConnectionRefused
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::AddrNotAvailable
+        ),
         Error::Timeout(Timeout::Connect | Timeout::Resolve)
         | Error::HostNotFound
         | Error::ConnectionFailed
@@ -373,17 +442,18 @@ fn may_have_arrived(error: &ureq::Error) -> bool {
     }
 }
 
-fn outcome_unknown(id: &TransactionId, patience: Duration) -> Failure {
-    let seconds = patience.as_secs();
-    Failure::incomplete(format!("after {seconds} s nobody says what became of transaction {id}"))
-        .help(format!(
-            "it may still be decided: ask with `tuan tx show {id}` before you repeat the command"
-        ))
+/// The failure that the silence of all nodes is.
+pub(crate) fn nobody_answers(reasons: &[String]) -> Failure {
+    let reasons = reasons.join("; ");
+    Failure::unreachable(say!("no node answers: {reasons}", "没有节点应答：{reasons}")).help(say!(
+        "check the network, or name other nodes with --node",
+        "请检查网络，或用 --node 指定其他节点"
+    ))
 }
 
 /// The failure that a problem is, without a choice of language.
 fn no(problem: &Problem) -> Failure {
-    Failure::refused(crate::output::plain(&problem.detail))
+    Failure::refused(output::plain(&problem.detail))
 }
 
 #[cfg(test)]
@@ -393,6 +463,7 @@ pub(crate) mod tests {
         io::{Read as _, Write as _},
         net::TcpListener,
         sync::{Arc, Mutex},
+        thread,
     };
 
     /// A node that answers request number `n` as the function says; `None` hangs up.
@@ -404,12 +475,23 @@ pub(crate) mod tests {
     pub(crate) fn fake_node(
         answer: impl Fn(usize, &str) -> Option<(u16, String)> + Send + 'static,
     ) -> FakeNode {
+        let count = Cell::new(0);
+        listening_node(move |line, _| {
+            count.set(count.get() + 1);
+            answer(count.get() - 1, line)
+        })
+    }
+
+    /// A node that hears what is sent to it, too.
+    pub(crate) fn listening_node(
+        answer: impl Fn(&str, Vec<u8>) -> Option<(u16, String)> + Send + 'static,
+    ) -> FakeNode {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let url = format!("http://{}", listener.local_addr().expect("has an address"));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
         thread::spawn(move || {
-            for (count, stream) in listener.incoming().enumerate() {
+            for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { continue };
                 let mut head = Vec::new();
                 let mut byte = [0];
@@ -426,9 +508,8 @@ pub(crate) mod tests {
                 let mut body = vec![0; length];
                 let _ = stream.read_exact(&mut body);
                 let line = head.lines().next().unwrap_or_default().to_owned();
-                let reply = answer(count, &line);
-                seen.lock().expect("not poisoned").push(line);
-                if let Some((status, body)) = reply {
+                seen.lock().expect("not poisoned").push(line.clone());
+                if let Some((status, body)) = answer(&line, body) {
                     let _ = write!(
                         stream,
                         "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -440,7 +521,8 @@ pub(crate) mod tests {
         FakeNode { url, requests }
     }
 
-    fn dead_node() -> String {
+    /// An address at which nobody listens.
+    pub(crate) fn dead_node() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         format!("http://{}", listener.local_addr().expect("has an address"))
     }
@@ -460,8 +542,6 @@ pub(crate) mod tests {
         serde_json::to_string(&submitted).expect("is JSON")
     }
 
-    const PATIENCE: Option<Duration> = Some(Duration::from_secs(5));
-
     #[test]
     fn the_next_node_is_asked_when_one_is_silent() {
         let good = fake_node(|_, _| Some((200, "[]".into())));
@@ -472,56 +552,54 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn nobody_reachable_and_outcome_unknown_are_told_apart() {
-        let client = Client::new(&[dead_node()]).expect("an address");
-        let failure = client.submit(&id(), b"x", PATIENCE).expect_err("nobody there");
-        assert_eq!(failure.number(), crate::exit::UNREACHABLE);
-        // A node that takes the transaction and hangs up.
+    fn a_node_in_trouble_is_passed_over() {
+        let troubled = fake_node(|_, _| Some((503, "{}".into())));
+        let good = fake_node(|_, _| Some((200, "[]".into())));
+        let client = Client::new(&[troubled.url, good.url]).expect("addresses");
+        assert_eq!(client.proposals(), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn it_is_known_whether_bytes_may_have_arrived() {
+        let hand_in = |url: String| {
+            let client = Client::new(&[url]).expect("an address");
+            client.hand_in(0, &id(), b"x", ANSWER_TIMEOUT)
+        };
+        assert!(matches!(hand_in(dead_node()), HandedIn::NotSent(_)));
         let silent = fake_node(|_, _| None);
-        let client = Client::new(&[silent.url]).expect("an address");
-        let patience = Some(Duration::from_millis(600));
-        let failure = client.submit(&id(), b"x", patience).expect_err("unknown");
-        assert_eq!(failure.number(), crate::exit::INCOMPLETE);
-        assert!(failure.to_string().contains(&format!("tuan tx show {}", id())));
+        assert!(matches!(hand_in(silent.url), HandedIn::Unclear(_)));
+        let no_node_of_ours = fake_node(|_, _| Some((404, "<html>".into())));
+        assert!(matches!(hand_in(no_node_of_ours.url), HandedIn::Unclear(_)));
+        let full = Problem { refusal: Some(FULL), ..Problem::new(503, "x", "full") };
+        let full = serde_json::to_string(&full).expect("is JSON");
+        let full = fake_node(move |_, _| Some((503, full.clone())));
+        assert!(matches!(hand_in(full.url), HandedIn::Full(_)));
+        let taken = fake_node(|_, _| Some((202, submitted(Progress::Pending))));
+        assert_eq!(hand_in(taken.url), HandedIn::Taken);
+        let other = fake_node(|_, _| {
+            let other = submitted(Progress::Pending).replace("07", "08");
+            Some((202, other))
+        });
+        assert!(matches!(hand_in(other.url), HandedIn::Unclear(_)));
     }
 
     #[test]
-    fn a_transaction_is_followed_until_it_is_decided() {
-        let node = fake_node(|count, _| match count {
-            0 => Some((202, submitted(Progress::Pending))),
-            1 => Some((200, submitted(Progress::Pending))),
-            _ => Some((200, submitted(Progress::Decided))),
-        });
-        let client = Client::new(&[node.url]).expect("an address");
-        let sent = client.submit(&id(), b"x", PATIENCE);
+    fn where_a_transaction_stands_is_the_best_that_any_node_knows() {
+        let unknown = fake_node(|_, _| Some((404, "{}".into())));
+        let pending = fake_node(|_, _| Some((200, submitted(Progress::Pending))));
+        let decided = fake_node(|_, _| Some((200, submitted(Progress::Decided))));
+        let place = |urls: &[&String]| {
+            let urls: Vec<_> = urls.iter().map(|url| (*url).clone()).collect();
+            Client::new(&urls).expect("addresses").transaction(&id())
+        };
+        let dead = dead_node();
+        assert_eq!(place(&[&unknown.url, &dead]), Ok(None));
+        assert_eq!(place(&[&unknown.url, &pending.url, &dead]), Ok(Some(Place::Pending)));
         let (height, log_index) = (Height::new(5), LogIndex::new(5));
-        assert_eq!(sent, Ok(Sent::Decided { height, log_index }));
-    }
-
-    #[test]
-    fn a_transaction_that_was_dropped_is_sent_again_and_its_refusal_heard() {
-        let problem = Problem { refusal: Some(303), ..Problem::new(409, "x", "too late") };
-        let text = serde_json::to_string(&problem).expect("is JSON");
-        let node = fake_node(move |count, line| match (count, line.starts_with("POST")) {
-            (0, _) => Some((202, submitted(Progress::Pending))),
-            (_, false) => Some((404, "{}".into())),
-            (_, true) => Some((409, text.clone())),
-        });
-        let client = Client::new(&[node.url]).expect("an address");
-        let sent = client.submit(&id(), b"x", PATIENCE);
-        assert_eq!(sent, Ok(Sent::Refused(Box::new(problem))));
-    }
-
-    #[test]
-    fn bytes_that_got_through_before_count_as_sent() {
-        let problem = Problem { refusal: Some(107), ..Problem::new(409, "x", "again") };
-        let text = serde_json::to_string(&problem).expect("is JSON");
-        let node = fake_node(move |_, line| match line.starts_with("POST") {
-            true => Some((409, text.clone())),
-            false => Some((200, submitted(Progress::Decided))),
-        });
-        let client = Client::new(&[node.url]).expect("an address");
-        assert!(matches!(client.submit(&id(), b"x", PATIENCE), Ok(Sent::Decided { .. })));
+        let all = [&unknown.url, &dead, &pending.url, &decided.url];
+        assert_eq!(place(&all), Ok(Some(Place::Decided { height, log_index })));
+        let nobody = place(&[&dead]).expect_err("nobody is there");
+        assert_eq!(nobody.number(), crate::exit::UNREACHABLE);
     }
 
     #[test]

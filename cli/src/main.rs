@@ -19,9 +19,11 @@ mod key;
 mod lang;
 mod names;
 mod order;
+mod outbox;
 mod output;
 mod pay;
 mod proof;
+mod receipts;
 mod session;
 mod settle;
 mod signer;
@@ -88,11 +90,41 @@ enum Command {
     /// Entries of the ledger and their receipts
     #[command(subcommand)]
     Tx(tx::TxCommand),
+    /// What was signed here and is not proven to be in the ledger
+    #[command(subcommand)]
+    Outbox(outbox::OutboxCommand),
+    /// The receipts kept on this computer; works without a network
+    #[command(subcommand)]
+    Receipt(receipts::ReceiptCommand),
     /// The chain as files, and a verdict on them
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// How a node is
     Status,
+}
+
+impl Command {
+    /// Whether it may enter something into the ledger, after which what waits in the outbox comes first.
+    fn may_sign(&self) -> bool {
+        match self {
+            Self::Buy(_)
+            | Self::Order(_)
+            | Self::Pay(_)
+            | Self::Goods(_)
+            | Self::Settle(_)
+            | Self::Refund(_)
+            | Self::Approve(_) => true,
+            Self::Key(_)
+            | Self::Genesis(_)
+            | Self::Directory(_)
+            | Self::Member(_)
+            | Self::Tx(_)
+            | Self::Outbox(_)
+            | Self::Receipt(_)
+            | Self::Audit(_)
+            | Self::Status => false,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -114,6 +146,9 @@ fn main() -> ExitCode {
 fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
     let key_file = options.key.clone();
     let session = Session::new(options, |name| std::env::var(name).ok())?;
+    if command.may_sign() {
+        session.send_left_overs();
+    }
     match command {
         Command::Key(command) => {
             key::run(&command, key_file.as_deref(), session.secrets(), session.output)
@@ -129,6 +164,8 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
         Command::Refund(command) => settle::refund(&command, &session),
         Command::Approve(command) => approve::run(&command, &session),
         Command::Tx(command) => tx::run(&command, &session),
+        Command::Outbox(command) => outbox::run(&command, &session),
+        Command::Receipt(command) => receipts::run(&command, &session),
         Command::Audit(command) => audit::run(&command, &session),
         Command::Status => status::run(&session),
     }
@@ -168,6 +205,13 @@ mod tests {
             "tuan approve abcdef 012345",
             "tuan approve --group-buy g",
             "tuan approve --all",
+            "tuan outbox list",
+            "tuan outbox retry --all",
+            "tuan outbox retry abcdef 012345",
+            "tuan outbox drop abcdef --yes",
+            "tuan receipt list --group-buy g",
+            "tuan receipt show 17 --out r.txt",
+            "tuan receipt verify",
             "tuan audit verify archive --genesis genesis.toml --checkpoint r.txt",
         ] {
             let read = Arguments::try_parse_from(line.split(' '));

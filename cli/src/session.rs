@@ -1,14 +1,13 @@
 //! What every command works with: the options, the nodes, the chain, the signer, the directory.
 
 use crate::{
-    client::{Client, Sent},
+    client::Client,
     directory::{Directory, Tags},
     exit::Failure,
     genesis as founding,
-    lang::{self, Language, say},
+    lang::{self, Language, say, word},
     names::Names,
     output::{self, Output},
-    proof,
     signer::{self, Secrets, Signer},
 };
 use genesis::Genesis;
@@ -24,6 +23,9 @@ use std::{
     path::PathBuf,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+/// The longest that a command waits for a decision, in seconds: a signature lives no longer.
+const WAIT_MAX: u64 = 24 * 3_600;
 
 /// The options that every command takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -171,8 +173,10 @@ impl Session {
             return Ok(genesis);
         }
         let path = self.options.genesis.as_deref().ok_or_else(|| {
-            Failure::setup("no founding document is named")
-                .help("name it with --genesis or TUAN_GENESIS; receipts are verified against it")
+            Failure::setup(word!("no founding document is named", "未指定创世文件")).help(word!(
+                "name it with --genesis or TUAN_GENESIS; receipts are verified against it",
+                "用 --genesis 或 TUAN_GENESIS 指定；回执以它为准验证"
+            ))
         })?;
         let genesis = founding::load(path)?;
         Ok(self.genesis.get_or_init(|| genesis))
@@ -214,8 +218,9 @@ impl Session {
         let found = (0u8..).zip(&policy.channels).find(|(_, channel)| channel.name == *name);
         found.map(|(id, _)| id).ok_or_else(|| {
             let known: Vec<_> = policy.channels.iter().map(|c| c.name.to_string()).collect();
-            Failure::usage(format!("there is no channel {name}"))
-                .help(format!("the channels are: {}", known.join(", ")))
+            let known = known.join(word!(", ", "、"));
+            Failure::usage(say!("there is no channel {name}", "没有渠道 {name}"))
+                .help(say!("the channels are: {known}", "现有渠道：{known}"))
         })
     }
 
@@ -225,8 +230,11 @@ impl Session {
     /// A setup [`Failure`] if no directory is named or it is not one.
     pub(crate) fn tags(&self, group_buy: &GroupBuyId) -> Result<Tags, Failure> {
         let path = self.options.directory.as_deref().ok_or_else(|| {
-            Failure::setup("no directory of households is named").help(
-                "name it with --directory or TUAN_DIRECTORY; make one with `tuan directory new`",
+            Failure::setup(word!("no directory of households is named", "未指定住户名册")).help(
+                word!(
+                    "name it with --directory or TUAN_DIRECTORY; make one with `tuan directory new`",
+                    "用 --directory 或 TUAN_DIRECTORY 指定；用 tuan directory new 新建"
+                ),
             )
         })?;
         let tags = Directory::load(path)?.tags(group_buy);
@@ -253,50 +261,18 @@ impl Session {
                 Ok(*view)
             }
             GroupBuyView::Closed { .. } => {
-                Err(Failure::refused(format!("group buy {id} is closed"))
-                    .help(format!("its seal remains: `tuan buy show {id}`")))
+                Err(Failure::refused(say!("group buy {id} is closed", "团购 {id} 已结清关闭"))
+                    .help(say!(
+                        "its seal remains: `tuan buy show {id}`",
+                        "封存记录仍可查：tuan buy show {id}"
+                    )))
             }
         }
     }
 
-    /// Signs an action, sends it, waits for the decision and verifies the receipt.
-    ///
-    /// # Errors
-    /// A [`Failure`] if it cannot be signed, nobody answers, or no receipt verifies. A refusal is an
-    /// [`Outcome`].
-    pub(crate) fn submit(&self, action: Action) -> Result<Outcome, Failure> {
-        let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce)
-            .map_err(|error| Failure::setup(format!("no randomness: {error}")))?;
-        let signed = self.signer()?.sign(action, now()?, u64::from_le_bytes(nonce))?;
-        let patience = (!self.options.no_wait).then(|| Duration::from_secs(self.options.wait));
-        match self.client.submit(&signed.id(), signed.bytes(), patience)? {
-            Sent::Pending => Ok(Outcome::Pending(signed.id())),
-            Sent::Refused(problem) if problem.already_done => {
-                Ok(Outcome::AlreadyDone(self.tell(&problem)))
-            }
-            Sent::Refused(problem) => Ok(Outcome::Refused(problem)),
-            Sent::Decided { height, log_index } => {
-                let genesis = self.genesis()?;
-                let mut failure = None;
-                for view in self.client.entries(log_index)? {
-                    match proof::verify_of(genesis, &view.receipt, &signed, log_index) {
-                        Ok(_) => {
-                            let id = signed.id();
-                            let receipt_verified = true;
-                            return Ok(Outcome::Entered(Entered {
-                                id,
-                                height,
-                                log_index,
-                                receipt_verified,
-                            }));
-                        }
-                        Err(error) => failure = Some(error),
-                    }
-                }
-                Err(failure.unwrap_or_else(|| Failure::incomplete("no node gave a receipt")))
-            }
-        }
+    /// How long to wait for a decision; `None` does not wait.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        (!self.options.no_wait).then(|| Duration::from_secs(self.options.wait.min(WAIT_MAX)))
     }
 
     /// Submits one action and reports what became of it.
@@ -309,7 +285,8 @@ impl Session {
             Outcome::AlreadyDone(note) => self.already_done(&note),
             Outcome::Pending(id) => {
                 let answer = serde_json::json!({ "id": id, "progress": "pending" });
-                self.output.data(&format!("sent: {id}, not decided yet"), &answer)
+                let text = say!("sent: {id}, not decided yet", "已发送：{id}，尚未决定");
+                self.output.data(&text, &answer)
             }
             Outcome::Refused(problem) => Err(self.refusal(&problem)),
         }
@@ -318,7 +295,7 @@ impl Session {
     /// Reports that the ledger says already what was to be said.
     pub(crate) fn already_done(&self, note: &str) -> Result<(), Failure> {
         let answer = serde_json::json!({ "already_done": true, "note": note });
-        self.output.data(&format!("ok: already done: {note}"), &answer)
+        self.output.data(&say!("ok: already done: {note}", "完成：此前已办：{note}"), &answer)
     }
 
     /// A problem in the user's language.
@@ -342,7 +319,9 @@ fn refusal(number: Option<u16>, text: &str) -> Failure {
     let failure = match number {
         // The mempool is full: nothing is decided about the transaction itself.
         Some(110) => Failure::incomplete(what),
-        Some(number) => Failure::refused(format!("{what} (refusal {number})")),
+        Some(number) => {
+            Failure::refused(say!("{what} (refusal {number})", "{what}（拒绝编号 {number}）"))
+        }
         None => Failure::refused(what),
     };
     match help {
@@ -354,7 +333,10 @@ fn refusal(number: Option<u16>, text: &str) -> Failure {
 impl std::fmt::Display for Entered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { height, log_index, .. } = self;
-        write!(f, "ok: entry {log_index} at height {height}, receipt verified")
+        f.write_str(&say!(
+            "ok: entry {log_index} at height {height}, receipt verified",
+            "完成：条目 {log_index}，区块高度 {height}，回执已验证"
+        ))
     }
 }
 
@@ -362,8 +344,14 @@ impl std::fmt::Display for Entered {
 fn check_filing(view: &OpenGroupBuy, id: &GroupBuyId) -> Result<(), Failure> {
     if view.id != *id || view.filing.group_buy != *id || view.filing.digest() != view.header.filing
     {
-        return Err(Failure::refused("the node shows a filing that is not of this group buy")
-            .help("the node is at fault; ask another with --node"));
+        return Err(Failure::refused(word!(
+            "the node shows a filing that is not of this group buy",
+            "节点给出的报备不属于该团购"
+        ))
+        .help(word!(
+            "the node is at fault; ask another with --node",
+            "该节点有误；请用 --node 换一个节点"
+        )));
     }
     Ok(())
 }
@@ -382,8 +370,10 @@ fn state_home(environment: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> 
 pub(crate) fn now() -> Result<TimestampMs, Failure> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
     let ms = since.and_then(|since| u64::try_from(since.as_millis()).ok());
-    ms.map(TimestampMs::new)
-        .ok_or_else(|| Failure::setup("this computer's clock is wrong").help("set the clock"))
+    ms.map(TimestampMs::new).ok_or_else(|| {
+        Failure::setup(word!("this computer's clock is wrong", "本机时钟不对"))
+            .help(word!("set the clock", "请校准时钟"))
+    })
 }
 
 /// The balance of an account among those that a node shows.
@@ -392,9 +382,39 @@ pub(crate) fn balance(accounts: &[AccountView], account: &AccountId) -> Fen {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{exit, testing};
+
+    impl Session {
+        /// Somebody at a computer of its own, with a founding document and perhaps a key in memory.
+        pub(crate) fn of(
+            nodes: &[String],
+            state: PathBuf,
+            genesis: Genesis,
+            signer: Option<Signer>,
+        ) -> Self {
+            let options = Options {
+                nodes: nodes.to_vec(),
+                genesis: Some("genesis.toml".into()),
+                key: None,
+                passphrase_file: None,
+                member: None,
+                lang: Some(Language::En),
+                json: false,
+                directory: None,
+                state: Some(state),
+                no_wait: false,
+                wait: 3,
+            };
+            let session = Self::new(options, |_| None).expect("addresses");
+            let _ = session.genesis.set(genesis);
+            if let Some(signer) = signer {
+                let _ = session.signer.set(signer);
+            }
+            session
+        }
+    }
 
     #[test]
     fn a_refusal_says_what_happened_and_what_to_do() {

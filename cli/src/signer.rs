@@ -1,6 +1,10 @@
 //! Who signs: key file, passphrase, member, expiry.
 
-use crate::{exit::Failure, input};
+use crate::{
+    exit::Failure,
+    input,
+    lang::{say, word},
+};
 use genesis::Genesis;
 use ledger_core::{
     crypto::{ChainId, SecretKey, decrypt_key_file},
@@ -49,8 +53,14 @@ impl Secrets {
             }
             Self::Prompt => {
                 rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|error| {
-                    Failure::setup(format!("cannot ask for the passphrase: {error}"))
-                        .help("run it in a terminal, or use --passphrase-file or TUAN_PASSPHRASE")
+                    Failure::setup(say!(
+                        "cannot ask for the passphrase: {error}",
+                        "无法询问口令：{error}"
+                    ))
+                    .help(word!(
+                        "run it in a terminal, or use --passphrase-file or TUAN_PASSPHRASE",
+                        "请在终端中运行，或使用 --passphrase-file 或 TUAN_PASSPHRASE"
+                    ))
                 })
             }
         }
@@ -58,13 +68,17 @@ impl Secrets {
 
     /// The passphrase of a new key: not empty, and typed twice.
     pub(crate) fn new_passphrase(&self) -> Result<Zeroizing<String>, Failure> {
-        let passphrase = self.passphrase("New passphrase: ")?;
+        let passphrase = self.passphrase(word!("New passphrase: ", "新口令："))?;
         if passphrase.is_empty() {
-            return Err(Failure::setup("the passphrase is empty")
-                .help("a key file is always encrypted; choose a passphrase"));
+            return Err(Failure::setup(word!("the passphrase is empty", "口令为空")).help(word!(
+                "a key file is always encrypted; choose a passphrase",
+                "密钥文件总是加密的；请设一个口令"
+            )));
         }
-        if matches!(self, Self::Prompt) && self.passphrase("The same again: ")? != passphrase {
-            return Err(Failure::setup("the two passphrases differ").help("try again"));
+        let again = word!("The same again: ", "再输入一次：");
+        if matches!(self, Self::Prompt) && self.passphrase(again)? != passphrase {
+            return Err(Failure::setup(word!("the two passphrases differ", "两次口令不一致"))
+                .help(word!("try again", "请重试")));
         }
         Ok(passphrase)
     }
@@ -73,13 +87,19 @@ impl Secrets {
 /// Opens the key file named with `--key`.
 pub(crate) fn load_key(path: Option<&Path>, secrets: &Secrets) -> Result<SecretKey, Failure> {
     let path = path.ok_or_else(|| {
-        Failure::setup("no key is named").help("name your key file with --key or TUAN_KEY")
+        Failure::setup(word!("no key is named", "未指定密钥")).help(word!(
+            "name your key file with --key or TUAN_KEY",
+            "用 --key 或 TUAN_KEY 指定您的密钥文件"
+        ))
     })?;
     let pem = Zeroizing::new(input::file_text(path)?);
-    let passphrase = secrets.passphrase(&format!("Passphrase of {}: ", path.display()))?;
+    let path = path.display();
+    let passphrase = secrets.passphrase(&say!("Passphrase of {path}: ", "{path} 的口令："))?;
     decrypt_key_file(&pem, passphrase.as_bytes()).map_err(|error| {
-        Failure::setup(format!("cannot open {}: {error}", path.display()))
-            .help("check the passphrase, and that --key names a file made by `tuan key new`")
+        Failure::setup(say!("cannot open {path}: {error}", "无法打开 {path}：{error}")).help(word!(
+            "check the passphrase, and that --key names a file made by `tuan key new`",
+            "请检查口令，以及 --key 所指是否为 tuan key new 生成的文件"
+        ))
     })
 }
 
@@ -103,21 +123,37 @@ impl Signer {
         name: Option<&str>,
     ) -> Result<Self, Failure> {
         let public = key.public_key();
+        let chain = &genesis.name;
         let owner = genesis.member_of_key(&public);
         let author = match name {
             None => owner.ok_or_else(|| {
-                Failure::setup(format!("key {public} belongs to no member of {}", genesis.name))
-                    .help("check --key and --genesis, or name the member with --as")
+                Failure::setup(say!(
+                    "key {public} belongs to no member of {chain}",
+                    "密钥 {public} 不属于 {chain} 的任何成员"
+                ))
+                .help(word!(
+                    "check --key and --genesis, or name the member with --as",
+                    "请检查 --key 与 --genesis，或用 --as 指定成员"
+                ))
             })?,
             Some(name) => genesis.member_id(name).ok_or_else(|| {
-                Failure::setup(format!("{name} is no member of {}", genesis.name))
-                    .help("see `tuan genesis show` for the names")
+                Failure::setup(say!("{name} is no member of {chain}", "{name} 不是 {chain} 的成员"))
+                    .help(word!(
+                        "see `tuan genesis show` for the names",
+                        "用 tuan genesis show 查看成员名"
+                    ))
             })?,
         };
         if owner != Some(author) {
             let name = name.unwrap_or_default();
-            return Err(Failure::setup(format!("key {public} is not the key of {name}"))
-                .help("leave out --as to sign as the owner of the key, or name the right --key"));
+            return Err(Failure::setup(say!(
+                "key {public} is not the key of {name}",
+                "密钥 {public} 不是 {name} 的密钥"
+            ))
+            .help(word!(
+                "leave out --as to sign as the owner of the key, or name the right --key",
+                "不写 --as 则以密钥所有者身份签名；否则请指定正确的 --key"
+            )));
         }
         // A demo's policy may live by seconds; three quarters leave room for a clock that is ahead.
         let longest = genesis.policy.transaction_life_max.get();
@@ -146,10 +182,11 @@ impl Signer {
         .sign(&self.key);
         let length = signed.bytes().len();
         if length > TRANSACTION_BYTES_MAX {
-            return Err(Failure::usage(format!(
-                "the transaction has {length} bytes, at most {TRANSACTION_BYTES_MAX} are allowed"
+            return Err(Failure::usage(say!(
+                "the transaction has {length} bytes, at most {TRANSACTION_BYTES_MAX} are allowed",
+                "交易有 {length} 字节，最多允许 {TRANSACTION_BYTES_MAX} 字节"
             ))
-            .help("split what it says"));
+            .help(word!("split what it says", "请拆分内容")));
         }
         Ok(signed)
     }

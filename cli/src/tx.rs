@@ -1,18 +1,19 @@
 //! `tuan tx`: entries of the ledger and their receipts.
 
 use crate::{
+    client::Place,
     exit::Failure,
-    files, input, output,
+    files, input,
+    lang::{say, word},
+    outbox::words,
+    output,
     proof::{self, Proven},
+    receipts::Receipts,
     session::Session,
 };
 use clap::Subcommand;
 use ledger_core::{
-    api::{EntryView, Progress, Submitted},
-    block::Entry,
-    crypto::TransactionId,
-    fund::DeadlineKind,
-    types::LogIndex,
+    api::EntryView, block::Entry, crypto::TransactionId, fund::DeadlineKind, types::LogIndex,
 };
 use std::path::PathBuf;
 
@@ -51,35 +52,41 @@ enum Wanted {
 /// Runs `tuan tx`.
 pub(crate) fn run(command: &TxCommand, session: &Session) -> Result<(), Failure> {
     match command {
-        TxCommand::Show { what } => match find(wanted(what)?, session)? {
-            Found::Entry(view) => {
-                let verified = session.options().genesis.is_some();
-                let view = if verified { verified_view(&view, session)? } else { &view[0] };
-                let proof = if verified {
-                    "receipt verified"
-                } else {
-                    "receipt not verified (no --genesis)"
-                };
-                let text = format!(
-                    "entry {} at height {}, {proof}\n{}",
-                    view.log_index,
-                    view.height,
-                    describe(&view.entry, session)?
-                );
-                session.output.data(&text, view)
-            }
-            Found::Pending(submitted) => {
-                session.output.data("taken in, not decided yet", &submitted)?;
-                Err(Failure::incomplete(format!("transaction {} is not decided yet", submitted.id))
-                    .help("ask again in a few seconds"))
-            }
-        },
-        TxCommand::Receipt { what, out } => {
-            let Found::Entry(views) = find(wanted(what)?, session)? else {
-                return Err(Failure::incomplete(format!("{what} is not decided yet"))
-                    .help("ask again in a few seconds"));
+        TxCommand::Show { what } => {
+            let index = match find(wanted(what)?, session)? {
+                Found::At(index) => index,
+                Found::Pending(id) => {
+                    let answer = serde_json::json!({ "id": id, "progress": "pending" });
+                    let text = word!("taken in, not decided yet", "已收到，尚未决定");
+                    session.output.data(text, &answer)?;
+                    return Err(not_decided(what));
+                }
             };
-            let view = verified_view(&views, session)?;
+            let is_verified = session.options().genesis.is_some();
+            let view = if is_verified {
+                verified(index, session)?.0
+            } else {
+                session.client.entry(index, Ok)?
+            };
+            let proof = if is_verified {
+                word!("receipt verified", "回执已验证")
+            } else {
+                word!("receipt not verified (no --genesis)", "回执未验证（未指定 --genesis）")
+            };
+            let (index, height) = (view.log_index, view.height);
+            let described = describe(&view.entry, session)?;
+            let text = say!(
+                "entry {index} at height {height}, {proof}\n{described}",
+                "条目 {index}，区块高度 {height}，{proof}\n{described}"
+            );
+            session.output.data(&text, &view)
+        }
+        TxCommand::Receipt { what, out } => {
+            let Found::At(index) = find(wanted(what)?, session)? else {
+                return Err(not_decided(what));
+            };
+            let (view, proven) = verified(index, session)?;
+            keep(&view, &proven, session);
             match out {
                 None => {
                     let answer = serde_json::json!({ "receipt": view.receipt });
@@ -88,30 +95,65 @@ pub(crate) fn run(command: &TxCommand, session: &Session) -> Result<(), Failure>
                 Some(file) => {
                     files::write_new(file, format!("{}\n", view.receipt).as_bytes())?;
                     let answer = serde_json::json!({ "log_index": view.log_index, "file": file });
-                    let text =
-                        format!("ok: receipt of entry {} in {}", view.log_index, file.display());
+                    let file = file.display();
+                    let text = say!(
+                        "ok: receipt of entry {index} in {file}",
+                        "完成：条目 {index} 的回执已写入 {file}"
+                    );
                     session.output.data(&text, &answer)
                 }
             }
         }
         TxCommand::Verify { file } => {
             let proven = proof::verify(session.genesis()?, &input::file_text(file)?)?;
-            let Proven { entry, index, proven_at, .. } = &proven;
-            let answer = serde_json::json!({
-                "verified": true,
-                "chain": session.genesis()?.chain,
-                "log_index": index,
-                "proven_at_height": proven_at,
-                "entry": entry,
-            });
-            let text = format!(
-                "ok: entry {index} is in the log of {}, proven by the block at height {proven_at}\n{}",
-                session.genesis()?.name,
-                describe(entry, session)?
-            );
-            session.output.data(&text, &answer)
+            show_proven(&proven, session)
         }
     }
+}
+
+/// Tells what a receipt proves. Needs no node.
+///
+/// # Errors
+/// A setup [`Failure`] without a founding document.
+pub(crate) fn show_proven(proven: &Proven, session: &Session) -> Result<(), Failure> {
+    let genesis = session.genesis()?;
+    let Proven { entry, index, proven_at, time, .. } = proven;
+    let names = session.names()?;
+    let signed_by: Vec<_> = proven.signed_by.iter().map(|id| names.name(*id)).collect();
+    let answer = serde_json::json!({
+        "verified": true,
+        "chain": genesis.chain,
+        "log_index": index,
+        "proven_at_height": proven_at,
+        "time_ms": time,
+        "signed_by": signed_by,
+        "entry": entry,
+    });
+    let (chain, time) = (&genesis.name, output::time(*time));
+    let signers = signed_by.join(word!(", ", "、"));
+    let described = describe(entry, session)?;
+    let text = say!(
+        "ok: entry {index} is in the log of {chain}, proven by the block at height {proven_at} of {time}, signed by {signers}\n{described}",
+        "完成：条目 {index} 在 {chain} 的账本中，由 {time} 高度 {proven_at} 的区块证明，区块由 {signers} 签署\n{described}"
+    );
+    session.output.data(&text, &answer)
+}
+
+/// Keeps a receipt that was fetched, where there is a place for it: it was asked for to look at, so that
+/// a full disk is no failure.
+fn keep(view: &EntryView, proven: &Proven, session: &Session) {
+    let Some(id) = proven.transaction_id() else { return };
+    let kept = session.state_folder().and_then(|folder| {
+        Receipts::new(&folder, session.genesis()?.chain).keep(view.log_index, &id, &view.receipt)
+    });
+    if let Err(failure) = kept {
+        session.output.note(&failure.to_string());
+    }
+}
+
+fn not_decided(what: &str) -> Failure {
+    Failure::incomplete(say!("{what} is not decided yet", "{what} 尚未决定"))
+        .help(word!("ask again in a few seconds", "请过几秒再查"))
 }
 
 fn wanted(text: &str) -> Result<Wanted, Failure> {
@@ -121,80 +163,95 @@ fn wanted(text: &str) -> Result<Wanted, Failure> {
         return Ok(Wanted::Transaction(id));
     }
     text.parse().map(|index| Wanted::Index(LogIndex::new(index))).map_err(|_| {
-        Failure::usage(format!(
-            "{text:?} is neither the id of a transaction nor a place in the log"
+        Failure::usage(say!(
+            "{text:?} is neither the id of a transaction nor a place in the log",
+            "{text:?} 既不是交易编号，也不是账本序号"
         ))
-        .help("an id has 64 hexadecimal digits; a place is a number")
+        .help(word!(
+            "an id has 64 hexadecimal digits; a place is a number",
+            "编号为 64 位十六进制；序号为数字"
+        ))
     })
 }
 
 enum Found {
-    Entry(Vec<EntryView>),
-    Pending(Submitted),
+    At(LogIndex),
+    Pending(TransactionId),
 }
 
 fn find(wanted: Wanted, session: &Session) -> Result<Found, Failure> {
-    let index = match wanted {
-        Wanted::Index(index) => index,
-        Wanted::Transaction(id) => match session.client.transaction(&id)? {
-            Some(submitted) if submitted.progress == Progress::Pending => {
-                return Ok(Found::Pending(submitted));
-            }
-            Some(Submitted { log_index: Some(index), .. }) => index,
-            _ => {
-                return Err(Failure::refused(format!("no node knows transaction {id}"))
-                    .help("it was never taken in, was refused, or has expired; repeat the command that made it"));
-            }
-        },
+    let id = match wanted {
+        Wanted::Index(index) => return Ok(Found::At(index)),
+        Wanted::Transaction(id) => id,
     };
-    Ok(Found::Entry(session.client.entries(index)?))
+    match session.client.transaction(&id)? {
+        Some(Place::Decided { log_index, .. }) => Ok(Found::At(log_index)),
+        Some(Place::Pending) => Ok(Found::Pending(id)),
+        Some(Place::Unknown | Place::Silent(_)) | None => {
+            Err(Failure::refused(say!("no node knows transaction {id}", "没有节点知道交易 {id}"))
+                .help(word!(
+                    "it was never taken in, was refused, or has expired; see `tuan outbox list`",
+                    "它未被收到、已被拒绝或已过期；请用 tuan outbox list 查看"
+                )))
+        }
+    }
 }
 
 /// The first view whose receipt verifies and proves the entry that the view shows.
-fn verified_view<'a>(views: &'a [EntryView], session: &Session) -> Result<&'a EntryView, Failure> {
+fn verified(index: LogIndex, session: &Session) -> Result<(EntryView, Proven), Failure> {
     let genesis = session.genesis()?;
-    let mut failure = None;
-    for view in views {
-        match proof::verify(genesis, &view.receipt) {
-            Ok(proven) if proven.index == view.log_index && proven.entry == view.entry => {
-                return Ok(view);
-            }
-            Ok(_) => {
-                let other = Failure::refused("the receipt is of another entry than the node shows");
-                failure = Some(other.help("the node is at fault; ask another with --node"));
-            }
-            Err(error) => failure = Some(error),
-        }
-    }
-    Err(failure.unwrap_or_else(|| Failure::incomplete("no node gave a receipt")))
+    session.client.entry(index, |view| {
+        let proven = proof::verify(genesis, &view.receipt)?;
+        let is_it = proven.index == index && view.log_index == index && proven.entry == view.entry;
+        if is_it { Ok((view, proven)) } else { Err(proof::of_another_entry()) }
+    })
 }
 
 fn describe(entry: &Entry, session: &Session) -> Result<String, Failure> {
     Ok(match entry {
         Entry::Transaction(signed) => {
-            let author = session.names()?.name(signed.transaction.author);
-            let action = serde_json::to_string_pretty(&signed.transaction.action)
+            let body = &signed.transaction;
+            let author = session.names()?.name(body.author);
+            let what = words::what(&body.action);
+            let what = match words::group_buy(&body.action) {
+                Some(group_buy) => format!("{group_buy}: {what}"),
+                None => what,
+            };
+            let action = serde_json::to_string_pretty(&body.action)
                 .map_err(|error| Failure::bug(format!("the action is not JSON: {error}")))?;
-            format!("signed by {author}\n{action}")
+            say!("signed by {author}\n{what}\n{action}", "签署人：{author}\n{what}\n{action}")
         }
         Entry::System(system) => {
             let at = output::time(system.deadline.at);
             match system.deadline.kind {
-                DeadlineKind::CutOff(id) => {
-                    format!("deadline {at}: {id} was not approved by its cut-off")
+                DeadlineKind::CutOff(id) => say!(
+                    "deadline {at}: {id} was not approved by its cut-off",
+                    "{at} 到期：{id} 截单前未获批准"
+                ),
+                DeadlineKind::ConfirmBy(id) => {
+                    say!("deadline {at}: {id} formed or failed", "{at} 到期：{id} 成团或流团")
                 }
-                DeadlineKind::ConfirmBy(id) => format!("deadline {at}: {id} formed or failed"),
-                DeadlineKind::AutoDelivery(id) => {
-                    format!("deadline {at}: the rest of {id} counts as delivered")
+                DeadlineKind::AutoDelivery(id) => say!(
+                    "deadline {at}: the rest of {id} counts as delivered",
+                    "{at} 到期：{id} 其余视为已交货"
+                ),
+                DeadlineKind::Unclaimed(id) => say!(
+                    "deadline {at}: what {id} could not pay out is unclaimed",
+                    "{at} 到期：{id} 未能付出的款项转为无人认领"
+                ),
+                DeadlineKind::Close(id) => {
+                    say!("{id} is closed: every account is zero", "{id} 已结清关闭：所有账户为零")
                 }
-                DeadlineKind::Unclaimed(id) => {
-                    format!("deadline {at}: what {id} could not pay out is unclaimed")
+                DeadlineKind::ProposalLapses(id) => {
+                    say!("deadline {at}: proposal {id} lapsed", "{at} 到期：提案 {id} 失效")
                 }
-                DeadlineKind::Close(id) => format!("{id} is closed: every account is zero"),
-                DeadlineKind::ProposalLapses(id) => format!("deadline {at}: proposal {id} lapsed"),
             }
         }
-        Entry::Evidence(_) => "a validator signed two things that exclude each other".into(),
+        Entry::Evidence(_) => word!(
+            "a validator signed two things that exclude each other",
+            "有验证节点签署了互相矛盾的内容"
+        )
+        .to_owned(),
     })
 }
 

@@ -54,6 +54,7 @@ impl Tuan {
             let output = Command::new(&self.program)
                 .args(arguments)
                 .args(["--passphrase-file", "passphrase.txt", "--json", "--lang", "en"])
+                .args(["--state", "state"])
                 .current_dir(&self.home)
                 .stdin(Stdio::null())
                 .output()

@@ -1,0 +1,478 @@
+//! The folder `<state>/<chain id>/outbox`: one file for each transaction, and a note beside it.
+//!
+//! An entry is a JSON file named `<signed at, ms>-<id>.json` that never changes ([`EntryFile`]); what was
+//! learnt of it stands in `<same name>.note` ([`Note`]) and may be lost without harm. Whoever works on an
+//! entry holds a lock on its file, which the system releases when the process ends, however it ends.
+//! A file that cannot be read is named and left alone.
+
+use crate::{
+    exit::Failure,
+    lang::{say, word},
+    output,
+    session::now,
+};
+use ledger_core::{
+    crypto::{ChainId, TransactionId},
+    fund::Action,
+    transaction::{ReceivedTransaction, TRANSACTION_BYTES_MAX},
+    types::{MemberId, TimestampMs},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The layout of [`EntryFile`] that this code writes and reads.
+const VERSION: u16 = 1;
+/// Most transactions that wait: more than a month of one leader's imports on a dead network.
+const ENTRIES_MAX: usize = 4_096;
+/// Most files of the folder that are looked at: entries, their notes, and what else lies there.
+const FILES_MAX: usize = 4 * ENTRIES_MAX;
+/// Longest entry: the transaction in hexadecimal and what stands around it.
+const ENTRY_BYTES_MAX: u64 = 2 * TRANSACTION_BYTES_MAX as u64 + 4_096;
+/// Longest note.
+const NOTE_BYTES_MAX: u64 = 16 * 1024;
+/// Most characters of an error that a note keeps.
+const ERROR_CHARS_MAX: usize = 1_000;
+/// Ids that an entry had before it was signed again; the last are kept.
+const EARLIER_MAX: usize = 16;
+/// A half-written file of a killed process is removed after this time.
+const LITTER_AGE: Duration = Duration::from_secs(3_600);
+
+/// An entry as it is on disk.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntryFile {
+    version: u16,
+    chain: ChainId,
+    id: TransactionId,
+    signed_at_ms: TimestampMs,
+    /// Ids under which the same was signed before, and which can enter no more.
+    #[serde(default)]
+    earlier: Vec<TransactionId>,
+    /// The signed bytes in hexadecimal, as they are sent.
+    transaction: String,
+}
+
+/// What was learnt of an entry. Without a note, the bytes may have reached a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Note {
+    /// When it was last tried.
+    pub(super) tried_at_ms: Option<TimestampMs>,
+    /// No node can have the bytes.
+    #[serde(default)]
+    pub(super) reached_nobody: bool,
+    /// What was said then.
+    pub(super) error: Option<String>,
+}
+
+/// A transaction of the outbox, readable.
+#[derive(Debug, Clone)]
+pub(super) struct Content {
+    pub(super) transaction: ReceivedTransaction,
+    pub(super) signed_at: TimestampMs,
+    pub(super) earlier: Vec<TransactionId>,
+}
+
+/// A file of the outbox.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// Its name without the extension.
+    pub(super) name: String,
+    /// What it holds, or why it cannot be read.
+    pub(super) content: Result<Content, String>,
+    pub(super) note: Note,
+}
+
+/// An entry on which this process works, and no other.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// The file, locked.
+    _lock: File,
+    path: PathBuf,
+    pub(super) content: Content,
+    /// No node can have the bytes.
+    pub(super) reached_nobody: bool,
+    /// When it was last tried, if that is known.
+    pub(super) tried_at: Option<TimestampMs>,
+}
+
+/// What came of taking an entry up.
+#[derive(Debug)]
+pub(super) enum Taken {
+    /// It is ours to work on.
+    Kept(Box<Kept>),
+    /// Another process works on it.
+    Busy,
+    /// It was done meanwhile.
+    Gone,
+    /// It cannot be read.
+    Damaged(String),
+}
+
+/// The outbox of one chain.
+#[derive(Debug, Clone)]
+pub(super) struct Outbox {
+    folder: PathBuf,
+    chain: ChainId,
+}
+
+impl Outbox {
+    /// The outbox of a chain below the user's folder; nothing is made yet.
+    pub(super) fn new(state: &Path, chain: ChainId) -> Self {
+        Self { folder: state.join(chain.to_string()).join("outbox"), chain }
+    }
+
+    /// Writes a signed transaction down, durably, and takes it up.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if it cannot be written or the outbox is full.
+    pub(super) fn put(
+        &self,
+        transaction: &ReceivedTransaction,
+        mut earlier: Vec<TransactionId>,
+    ) -> Result<Kept, Failure> {
+        make_private_folder(&self.folder)?;
+        if self.names()?.len() >= ENTRIES_MAX {
+            return Err(Failure::setup(say!(
+                "the outbox holds {ENTRIES_MAX} transactions already",
+                "待发箱中已有 {ENTRIES_MAX} 笔交易"
+            ))
+            .help(say!(
+                "send them with `tuan outbox retry`, or drop what is of no use",
+                "用 tuan outbox retry 发送，或用 tuan outbox drop 丢弃不需要的"
+            )));
+        }
+        earlier.drain(..earlier.len().saturating_sub(EARLIER_MAX));
+        let (id, signed_at) = (transaction.id(), now()?);
+        let entry = EntryFile {
+            version: VERSION,
+            chain: self.chain,
+            id,
+            signed_at_ms: signed_at,
+            earlier: earlier.clone(),
+            transaction: hex::encode(transaction.bytes()),
+        };
+        let json = serde_json::to_string(&entry)
+            .map_err(|error| Failure::bug(format!("an entry is not JSON: {error}")))?;
+        let path = self.folder.join(format!("{:013}-{id}.json", signed_at.get()));
+        // Locked before it has its name, so that nobody else takes it up first.
+        let lock = durable(&path, json.as_bytes()).map_err(|error| cannot_keep(&path, &error))?;
+        let content = Content { transaction: transaction.clone(), signed_at, earlier };
+        Ok(Kept { _lock: lock, path, content, reached_nobody: true, tried_at: None })
+    }
+
+    /// Everything that waits, oldest first.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the folder cannot be read.
+    pub(super) fn list(&self) -> Result<Vec<Listed>, Failure> {
+        let names = self.names()?;
+        Ok(names
+            .into_iter()
+            .map(|name| {
+                let path = self.path(&name);
+                let content = File::open(&path)
+                    .map_err(|error| error.to_string())
+                    .and_then(|file| self.read(&file));
+                Listed { content, note: read_note(&path), name }
+            })
+            .collect())
+    }
+
+    /// Names of the entries, oldest first.
+    pub(super) fn names(&self) -> Result<Vec<String>, Failure> {
+        let unreadable = |error: io::Error| {
+            let folder = self.folder.display();
+            Failure::setup(say!("cannot read {folder}: {error}", "无法读取 {folder}：{error}"))
+        };
+        let files = match fs::read_dir(&self.folder) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        let mut names = Vec::new();
+        for file in files.take(FILES_MAX) {
+            let file = file.map_err(unreadable)?;
+            let Ok(name) = file.file_name().into_string() else { continue };
+            if let Some(name) = name.strip_suffix(".json") {
+                names.push(name.to_owned());
+            } else if name.ends_with(HALF_WRITTEN) {
+                remove_litter(&file);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Takes an entry up, unless another process works on it.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the disk does not let us.
+    pub(super) fn take(&self, name: &str) -> Result<Taken, Failure> {
+        let path = self.path(name);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taken::Gone),
+            Err(error) => return Ok(Taken::Damaged(error.to_string())),
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Taken::Busy),
+            Err(TryLockError::Error(error)) => return Err(cannot_keep(&path, &error)),
+        }
+        // Whoever held the lock before us may have finished, and removed the file that we have open.
+        if file.metadata().map_or(0, |metadata| metadata.nlink()) == 0 {
+            return Ok(Taken::Gone);
+        }
+        Ok(match self.read(&file) {
+            Ok(content) => {
+                let Note { tried_at_ms: tried_at, reached_nobody, .. } = read_note(&path);
+                Taken::Kept(Box::new(Kept { _lock: file, path, content, reached_nobody, tried_at }))
+            }
+            Err(reason) => Taken::Damaged(reason),
+        })
+    }
+
+    /// The entry in which this member says the same, if there is one, and its id.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the disk does not let us.
+    pub(super) fn find(
+        &self,
+        author: MemberId,
+        action: &Action,
+    ) -> Result<Option<(TransactionId, Taken)>, Failure> {
+        // The latest is the one that was signed again, should a killed process have left both.
+        for listed in self.list()?.into_iter().rev() {
+            let Ok(content) = &listed.content else { continue };
+            let body = content.transaction.transaction();
+            if body.author == author && body.action == *action {
+                match self.take(&listed.name)? {
+                    Taken::Gone => {}
+                    taken => return Ok(Some((content.id(), taken))),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The entry as which this one was signed again, if a killed process left both.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the folder cannot be read.
+    pub(super) fn successor_of(
+        &self,
+        id: &TransactionId,
+    ) -> Result<Option<TransactionId>, Failure> {
+        let readable = self.list()?.into_iter().filter_map(|listed| listed.content.ok());
+        let mut successors = readable.filter(|content| content.earlier.contains(id));
+        Ok(successors.next().map(|content| content.id()))
+    }
+
+    /// Removes what an entry was signed again for, if a killed process left it.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the disk does not let us.
+    pub(super) fn remove_predecessors(&self, content: &Content) -> Result<(), Failure> {
+        if content.earlier.is_empty() {
+            return Ok(());
+        }
+        for name in self.names()? {
+            if content.earlier.iter().any(|id| name.ends_with(&id.to_string())) {
+                remove(&self.path(&name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a file that cannot be read.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the disk does not let us.
+    pub(super) fn remove_damaged(&self, name: &str) -> Result<(), Failure> {
+        remove(&self.path(name))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.json"))
+    }
+
+    /// Reads an entry; nothing in it is believed that the signed bytes do not say.
+    fn read(&self, file: &File) -> Result<Content, String> {
+        let mut bytes = Vec::new();
+        let mut limited = file.take(ENTRY_BYTES_MAX + 1);
+        limited.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        if bytes.len() as u64 > ENTRY_BYTES_MAX {
+            return Err(say!(
+                "it is longer than {ENTRY_BYTES_MAX} bytes",
+                "文件超过 {ENTRY_BYTES_MAX} 字节"
+            ));
+        }
+        let entry: EntryFile = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        if entry.version != VERSION {
+            let version = entry.version;
+            return Err(say!(
+                "its format {version} is not read by this tuan",
+                "此 tuan 不能读取格式 {version}"
+            ));
+        }
+        let signed = hex::decode(&entry.transaction).map_err(|error| error.to_string())?;
+        let transaction = ReceivedTransaction::decode(signed).map_err(|error| error.to_string())?;
+        if transaction.id() != entry.id || transaction.transaction().chain != self.chain {
+            return Err(word!(
+                "its transaction is another than it says",
+                "文件所写与其中的交易不符"
+            )
+            .to_owned());
+        }
+        let EntryFile { signed_at_ms, mut earlier, .. } = entry;
+        earlier.truncate(EARLIER_MAX);
+        Ok(Content { transaction, signed_at: signed_at_ms, earlier })
+    }
+}
+
+impl Content {
+    /// Its id.
+    pub(super) fn id(&self) -> TransactionId {
+        self.transaction.id()
+    }
+
+    /// From this block time on it cannot enter the ledger.
+    pub(super) fn expires(&self) -> TimestampMs {
+        self.transaction.transaction().expires
+    }
+
+    /// What it says.
+    pub(super) fn action(&self) -> &Action {
+        &self.transaction.transaction().action
+    }
+}
+
+impl Kept {
+    /// Its id.
+    pub(super) fn id(&self) -> TransactionId {
+        self.content.id()
+    }
+
+    /// From now on a node may have the bytes, even if this process is killed before it says so.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the disk does not let us.
+    pub(super) fn about_to_send(&self) -> Result<(), Failure> {
+        remove(&note_path(&self.path))
+    }
+
+    /// Notes what came of a try. A note that cannot be written is no loss.
+    pub(super) fn note(&mut self, error: &str, reached_nobody: bool) {
+        self.reached_nobody = reached_nobody;
+        let error = output::plain(error).chars().take(ERROR_CHARS_MAX).collect();
+        let note = Note { tried_at_ms: now().ok(), reached_nobody, error: Some(error) };
+        if let Ok(json) = serde_json::to_string(&note) {
+            let _ = durable(&note_path(&self.path), json.as_bytes());
+        }
+    }
+
+    /// Takes it out of the outbox.
+    ///
+    /// # Errors
+    /// A setup [`Failure`] if the disk does not let us.
+    pub(super) fn remove(&self) -> Result<(), Failure> {
+        // The entry first: a note alone means nothing, an entry without its note is taken for sent.
+        remove(&self.path)?;
+        remove(&note_path(&self.path))
+    }
+}
+
+fn note_path(entry: &Path) -> PathBuf {
+    entry.with_extension("note")
+}
+
+fn read_note(entry: &Path) -> Note {
+    let read = || -> io::Result<Note> {
+        let mut bytes = Vec::new();
+        File::open(note_path(entry))?.take(NOTE_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(serde_json::from_slice(&bytes)?)
+    };
+    read().unwrap_or_default()
+}
+
+/// How the name of a file ends that is not finished.
+const HALF_WRITTEN: &str = ".half";
+
+fn remove_litter(file: &fs::DirEntry) {
+    let age = file.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed());
+    if age.is_ok_and(|age| age.is_ok_and(|age| age > LITTER_AGE)) {
+        // If it cannot be removed now, it will be another time.
+        let _ = fs::remove_file(file.path());
+    }
+}
+
+/// Writes a private file so that it is there completely or not at all, also after a power cut; returns it,
+/// locked since before it had its name.
+///
+/// # Errors
+/// If the disk does not let us.
+pub(crate) fn durable(path: &Path, content: &[u8]) -> io::Result<File> {
+    let half = path.with_extension(format!("{}{HALF_WRITTEN}", std::process::id()));
+    let write = || {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&half)?;
+        file.lock()?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&half, path)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(file)
+    };
+    let written = write();
+    if written.is_err() {
+        // What cannot be removed now is litter, and removed later.
+        let _ = fs::remove_file(&half);
+    }
+    written
+}
+
+/// Makes a folder, and those above it, that only their owner may enter.
+///
+/// # Errors
+/// A setup [`Failure`] if the disk does not let us.
+pub(crate) fn make_private_folder(path: &Path) -> Result<(), Failure> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    // The names of new folders stand in those above, as far up as they may be new.
+    let synced = made.and_then(|()| {
+        let above = path.ancestors().skip(1).take(4).filter(|above| above.is_dir());
+        above.into_iter().try_for_each(|above| File::open(above)?.sync_all())
+    });
+    synced.map_err(|error| cannot_keep(path, &error))
+}
+
+fn cannot_keep(path: &Path, error: &io::Error) -> Failure {
+    let path = path.display();
+    Failure::setup(say!("cannot write {path}: {error}", "无法写入 {path}：{error}")).help(say!(
+        "nothing was sent; make room, or name another folder with --state",
+        "尚未发送任何内容；请腾出空间，或用 --state 指定其他文件夹"
+    ))
+}
+
+/// Removes a file, durably; one that is not there is removed already.
+fn remove(path: &Path) -> Result<(), Failure> {
+    let removed = match fs::remove_file(path) {
+        Ok(()) => path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    };
+    let path = path.display();
+    removed.map_err(|error| {
+        Failure::setup(say!("cannot remove {path}: {error}", "无法删除 {path}：{error}"))
+    })
+}

@@ -1,0 +1,168 @@
+//! What an action says, in a few words, and whether the ledger would take it twice.
+
+use crate::{
+    approve::group_buy_of,
+    lang::{say, word},
+};
+use ledger_core::{
+    fund::{Action, FilingDecision, Movement},
+    types::GroupBuyId,
+};
+
+/// Whether the ledger could take the same action a second time, because neither a number nor a state of
+/// the books rules that out.
+pub(crate) fn may_repeat(action: &Action) -> bool {
+    match action {
+        Action::Propose(movement) => match movement {
+            Movement::BearChannelFee { .. }
+            | Movement::ChargeDifference { .. }
+            // A part of a payment may be identified, and then an equal part of it.
+            | Movement::Identify { .. } => true,
+            Movement::ReturnUnidentified { .. }
+            | Movement::Refund { .. }
+            | Movement::DecideGoods(_)
+            | Movement::Deliver { .. }
+            | Movement::Settle { .. }
+            | Movement::PayOut { .. }
+            | Movement::Cancel { .. }
+            | Movement::Bounce { .. }
+            | Movement::PayUnclaimed { .. }
+            | Movement::Transfer { .. }
+            | Movement::ChannelFee { .. }
+            | Movement::TopUpChannelFee { .. }
+            | Movement::Difference { .. }
+            | Movement::FoundDifference { .. }
+            | Movement::RepayReceivable { .. }
+            | Movement::GiveReserve { .. }
+            | Movement::SpendReserve { .. } => false,
+        },
+        Action::File(_)
+        | Action::DecideFiling { .. }
+        | Action::Order { .. }
+        | Action::RecordPayments { .. }
+        | Action::ConfirmPayments { .. }
+        | Action::RefusePayment { .. }
+        | Action::ReceiveUnidentified(_)
+        | Action::ConfirmPurchaseOrder { .. }
+        | Action::SignGoodsNote(_)
+        | Action::Deliver { .. }
+        | Action::Approve { .. }
+        | Action::RejectProposal { .. } => false,
+    }
+}
+
+/// The group buy that an action is about.
+pub(crate) fn group_buy(action: &Action) -> Option<GroupBuyId> {
+    match action {
+        Action::File(filing) => Some(filing.group_buy),
+        Action::DecideFiling { group_buy, .. }
+        | Action::Order { group_buy, .. }
+        | Action::RecordPayments { group_buy, .. }
+        | Action::ConfirmPayments { group_buy, .. }
+        | Action::RefusePayment { group_buy, .. }
+        | Action::ConfirmPurchaseOrder { group_buy, .. }
+        | Action::Deliver { group_buy, .. } => Some(*group_buy),
+        Action::SignGoodsNote(note) => Some(note.group_buy),
+        Action::Propose(movement) => group_buy_of(movement),
+        Action::ReceiveUnidentified(_) | Action::Approve { .. } | Action::RejectProposal { .. } => {
+            None
+        }
+    }
+}
+
+/// What an action does, in a few words.
+pub(crate) fn what(action: &Action) -> String {
+    match action {
+        Action::File(_) => word!("files a group buy", "报备团购").to_owned(),
+        Action::DecideFiling { decision, .. } => match decision {
+            FilingDecision::Approve => word!("approves the filing", "批准报备").to_owned(),
+            FilingDecision::Reject(reason) => {
+                say!("rejects the filing, reason {reason}", "驳回报备，理由 {reason}")
+            }
+            FilingDecision::Accept => word!("accepts the filing", "接受报备").to_owned(),
+        },
+        Action::Order { orders, .. } => match orders.as_ref() {
+            [one] => {
+                let order = one.order;
+                match (one.replaces, one.lines.is_empty()) {
+                    (None, _) => say!("enters order {order}", "录入订单 {order}"),
+                    (Some(_), true) => say!("withdraws order {order}", "撤回订单 {order}"),
+                    (Some(_), false) => say!("changes order {order}", "修改订单 {order}"),
+                }
+            }
+            many => {
+                let count = many.len();
+                say!("enters {count} orders", "录入 {count} 个订单")
+            }
+        },
+        Action::RecordPayments { payments, .. } => match payments.as_ref() {
+            [one] => {
+                let number = one.number;
+                say!("records payment {number}", "登记付款 {number}")
+            }
+            many => {
+                let count = many.len();
+                say!("records {count} payments", "登记 {count} 笔付款")
+            }
+        },
+        Action::ConfirmPayments { confirmations, .. } => {
+            let count = confirmations.len();
+            say!("confirms payments: {count}", "确认付款：{count} 笔")
+        }
+        Action::RefusePayment { number, .. } => {
+            say!("refuses payment {number}", "拒绝付款登记 {number}")
+        }
+        Action::ReceiveUnidentified(receipt) => {
+            let (number, yuan) = (receipt.number, receipt.amount.to_yuan());
+            say!("books {yuan} yuan that came in as {number}", "登记不明来款 {number}，{yuan} 元")
+        }
+        Action::ConfirmPurchaseOrder { total, .. } => {
+            let yuan = total.to_yuan();
+            say!("confirms the purchase order of {yuan} yuan", "确认采购单，{yuan} 元")
+        }
+        Action::SignGoodsNote(_) => word!("signs the goods note", "签验收单").to_owned(),
+        Action::Deliver { codes, .. } => {
+            let count = codes.len();
+            say!("hands goods over to {count} households", "向 {count} 户交货")
+        }
+        Action::Propose(movement) => {
+            let movement = movement_kind(movement);
+            say!("proposes: {movement}", "提议：{movement}")
+        }
+        Action::Approve { proposal, .. } => {
+            let id = proposal.short();
+            say!("approves proposal {id}", "同意提案 {id}")
+        }
+        Action::RejectProposal { proposal, .. } => {
+            let id = proposal.short();
+            say!("rejects proposal {id}", "否决提案 {id}")
+        }
+    }
+}
+
+fn movement_kind(movement: &Movement) -> &'static str {
+    match movement {
+        Movement::Identify { .. } => word!("whose payment it was", "认领来款"),
+        Movement::ReturnUnidentified { .. } => word!("give a payment back", "退回来款"),
+        Movement::Refund { .. } => word!("refunds", "退款"),
+        Movement::DecideGoods(_) => word!("what arrived", "裁定到货"),
+        Movement::Deliver { .. } => word!("delivered, by evidence", "凭证据认定交货"),
+        Movement::Settle { .. } => word!("settlement", "结算"),
+        Movement::PayOut { .. } => word!("a payout", "付出款项"),
+        Movement::Cancel { .. } => word!("cancel the group buy", "取消团购"),
+        Movement::Bounce { .. } => word!("a payout came back", "付出款项被退回"),
+        Movement::PayUnclaimed { .. } => word!("pay what was unclaimed", "支付无人认领款"),
+        Movement::Transfer { .. } => word!("move money between channels", "渠道间调款"),
+        Movement::ChannelFee { .. } => word!("a fee that the channel kept", "渠道手续费"),
+        Movement::BearChannelFee { .. } => {
+            word!("property bears the channel's fee", "物业承担手续费")
+        }
+        Movement::TopUpChannelFee { .. } => word!("top up channel fees", "补足手续费"),
+        Movement::Difference { .. } => word!("money is missing", "登记短款"),
+        Movement::ChargeDifference { .. } => word!("who owes what is missing", "短款归责"),
+        Movement::FoundDifference { .. } => word!("missing money was found", "短款找回"),
+        Movement::RepayReceivable { .. } => word!("a member pays what it owes", "成员还款"),
+        Movement::GiveReserve { .. } => word!("a gift to a reserve", "捐入专项"),
+        Movement::SpendReserve { .. } => word!("spend a reserve", "动用专项"),
+    }
+}
