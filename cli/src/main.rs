@@ -22,6 +22,7 @@ mod order;
 mod output;
 mod pay;
 mod proof;
+mod relay;
 mod session;
 mod settle;
 mod signer;

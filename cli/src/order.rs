@@ -5,7 +5,9 @@ use crate::{
     exit::Failure,
     import::{self, Item, Report},
     input,
+    lang::{say, word},
     output::{self, plain},
+    relay::{self, AliasCommand, RelayOptions},
     session::Session,
     table_file::{self, Row},
 };
@@ -30,10 +32,13 @@ pub(crate) const COLUMNS: [&str; 5] =
 /// `tuan order`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrderCommand {
-    /// Enters the orders of a CSV file; importing it again changes nothing
+    /// Enters the orders of a CSV file or of a relay list; importing it again changes nothing
     Import {
-        /// CSV with the columns order_no,household,item_code,quantity,unit_price
+        /// CSV with the columns order_no,household,item_code,quantity,unit_price; or the pasted text of a relay list, `-` for standard input
         file: PathBuf,
+        /// What the file is
+        #[arg(long, value_enum, default_value_t = OrderFormat::Csv)]
+        format: OrderFormat,
         /// Which group buy
         #[arg(long)]
         group_buy: GroupBuyId,
@@ -43,7 +48,12 @@ pub(crate) enum OrderCommand {
         /// Do not ask before sending
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        relay: RelayOptions,
     },
+    /// What was answered about the words of relay lists
+    #[command(subcommand)]
+    Aliases(AliasCommand),
     /// Enters one order
     Add {
         #[command(flatten)]
@@ -86,6 +96,15 @@ pub(crate) enum OrderCommand {
     },
 }
 
+/// What a file of orders is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OrderFormat {
+    /// A table with one row for each line of an order.
+    Csv,
+    /// The text of a relay list 接龙, as people paste it.
+    Relay,
+}
+
 /// An order by number, with its lines.
 #[derive(Debug, Args)]
 pub(crate) struct OneOrder {
@@ -122,7 +141,18 @@ pub(crate) fn delivery_code(text: &str) -> Result<DeliveryCode, String> {
 /// Runs `tuan order`.
 pub(crate) fn run(command: &OrderCommand, session: &Session) -> Result<(), Failure> {
     match command {
-        OrderCommand::Import { file, group_buy, dry_run, yes } => {
+        OrderCommand::Import { file, format: OrderFormat::Relay, group_buy, dry_run, yes, relay } => {
+            relay::import(session, file, group_buy, relay, *dry_run, *yes)
+        }
+        OrderCommand::Aliases(command) => relay::aliases(command, session),
+        OrderCommand::Import { relay, .. } if relay.any() => {
+            Err(Failure::usage(say!(
+                "--alias, --who, --list and --withdraw-missing are for relay lists",
+                "--alias、--who、--list、--withdraw-missing 只用于接龙"
+            ))
+            .help(say!("add --format relay", "请加上 --format relay")))
+        }
+        OrderCommand::Import { file, group_buy, dry_run, yes, .. } => {
             let rows = table_file::read(file, COLUMNS)?;
             let view = session.group_buy(group_buy)?;
             let plan = plan(&rows, &view, &session.tags(group_buy)?);
@@ -177,7 +207,8 @@ fn submit(session: &Session, view: &OpenGroupBuy, request: OrderRequest) -> Resu
     session.submit_one(action(view, vec![request]))
 }
 
-fn action(view: &OpenGroupBuy, requests: Vec<OrderRequest>) -> Action {
+/// The action that enters orders at the prices of the filing.
+pub(crate) fn action(view: &OpenGroupBuy, requests: Vec<OrderRequest>) -> Action {
     let orders = List::new(requests).unwrap_or_default();
     Action::Order { group_buy: view.id, filing: view.header.filing, orders }
 }
