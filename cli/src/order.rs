@@ -141,17 +141,20 @@ pub(crate) fn delivery_code(text: &str) -> Result<DeliveryCode, String> {
 /// Runs `tuan order`.
 pub(crate) fn run(command: &OrderCommand, session: &Session) -> Result<(), Failure> {
     match command {
-        OrderCommand::Import { file, format: OrderFormat::Relay, group_buy, dry_run, yes, relay } => {
-            relay::import(session, file, group_buy, relay, *dry_run, *yes)
-        }
+        OrderCommand::Import {
+            file,
+            format: OrderFormat::Relay,
+            group_buy,
+            dry_run,
+            yes,
+            relay,
+        } => relay::import(session, file, group_buy, relay, *dry_run, *yes),
         OrderCommand::Aliases(command) => relay::aliases(command, session),
-        OrderCommand::Import { relay, .. } if relay.any() => {
-            Err(Failure::usage(say!(
-                "--alias, --who, --list and --withdraw-missing are for relay lists",
-                "--alias、--who、--list、--withdraw-missing 只用于接龙"
-            ))
-            .help(say!("add --format relay", "请加上 --format relay")))
-        }
+        OrderCommand::Import { relay, .. } if relay.any() => Err(Failure::usage(say!(
+            "--alias, --who, --list and --withdraw-missing are for relay lists",
+            "--alias、--who、--list、--withdraw-missing 只用于接龙"
+        ))
+        .help(say!("add --format relay", "请加上 --format relay"))),
         OrderCommand::Import { file, group_buy, dry_run, yes, .. } => {
             let rows = table_file::read(file, COLUMNS)?;
             let view = session.group_buy(group_buy)?;

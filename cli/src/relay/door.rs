@@ -37,6 +37,8 @@ struct Shape {
     groups: Vec<(String, usize)>,
     /// 栋, 号楼, 单元 or # say that it is one.
     explicit: bool,
+    /// It begins with a unit or a floor: the building is not said.
+    vague: bool,
     end: usize,
 }
 
@@ -95,7 +97,8 @@ impl Doors {
     fn place_at(&self, chars: &[char], begin: usize) -> Option<Place> {
         let before = begin.checked_sub(1).and_then(|i| chars.get(i)).copied();
         let current = chars.get(begin).copied()?;
-        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | '×' | '+' | '¥');
+        let inside =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | '×' | '+' | '¥');
         if before.is_some_and(inside) {
             return None;
         }
@@ -111,10 +114,16 @@ impl Doors {
             let part = shape.groups.get(..count).unwrap_or_default();
             let Some((_, part_end)) = part.last() else { continue };
             let end = room_suffix(chars, *part_end);
-            if is_measure(chars, *part_end) || (count == 1 && !stands_alone(chars, begin, end)) {
+            // A room of three digits has no unit behind it: 3-201两份, 3-201排骨.
+            let room_like = count > 1 && part.last().is_some_and(|(room, _)| room.len() >= 3);
+            if (!room_like && is_measure(chars, *part_end))
+                || (count == 1 && !stands_alone(chars, begin, end))
+            {
                 continue;
             }
-            if let [one] = self.by_key.get(&keys(part)).map_or(&[][..], Vec::as_slice) {
+            if !shape.vague
+                && let [one] = self.by_key.get(&keys(part)).map_or(&[][..], Vec::as_slice)
+            {
                 return Some(Place { begin, end, door: Door::Known(one.clone()) });
             }
         }
@@ -131,11 +140,14 @@ impl Doors {
             return (whole && has_choice).then_some(Place { begin, end, door });
         }
         let key = keys(&shape.groups);
-        let perhaps = self.alike(&key);
+        let perhaps = if shape.vague { self.ending(&key) } else { self.alike(&key) };
         // A unit that the directory does not know is said beside a door that it does.
         if let ([first, _, last], [one]) = (key.as_slice(), perhaps.as_slice())
             && shape.explicit
-            && self.by_key.get(&vec![first.clone(), last.clone()]).is_some_and(|all| all == &[one.clone()])
+            && self
+                .by_key
+                .get(&vec![first.clone(), last.clone()])
+                .is_some_and(|all| all == &[one.clone()])
             && !self.by_key.keys().any(|key| key.len() == 3 && key.first() == Some(first))
         {
             return Some(Place { begin, end, door: Door::Known(one.clone()) });
@@ -150,11 +162,10 @@ impl Doors {
     /// Households whose number is no door, such as 王家大院.
     fn literal_at(&self, chars: &[char], begin: usize) -> Option<Place> {
         let rest: String = chars.get(begin..)?.iter().take(64).collect();
-        let (key, numbers) = self
-            .by_key
-            .iter()
-            .filter(|(key, _)| key.len() == 1)
-            .find(|(key, _)| key.first().is_some_and(|k| !k.is_ascii() && rest.starts_with(k.as_str())))?;
+        let (key, numbers) =
+            self.by_key.iter().filter(|(key, _)| key.len() == 1).find(|(key, _)| {
+                key.first().is_some_and(|k| !k.is_ascii() && rest.starts_with(k.as_str()))
+            })?;
         let [one] = numbers.as_slice() else { return None };
         let end = begin + key.first().map_or(0, |k| k.chars().count());
         Some(Place { begin, end, door: Door::Known(one.clone()) })
@@ -163,8 +174,16 @@ impl Doors {
     /// Households with the same first and last number.
     fn alike(&self, key: &[String]) -> Vec<String> {
         let ends = |key: &[String]| key.first().cloned().zip(key.last().cloned());
-        let alike = self.by_key.iter().filter(|(known, _)| known.len() > 1 && ends(known) == ends(key));
+        let alike =
+            self.by_key.iter().filter(|(known, _)| known.len() > 1 && ends(known) == ends(key));
         alike.flat_map(|(_, numbers)| numbers.clone()).take(9).collect()
+    }
+
+    /// Households whose numbers end so.
+    fn ending(&self, key: &[String]) -> Vec<String> {
+        let ending =
+            self.by_key.iter().filter(|(known, _)| known.len() > key.len() && known.ends_with(key));
+        ending.flat_map(|(_, numbers)| numbers.clone()).take(9).collect()
     }
 
     /// `3201` may be 3-201.
@@ -192,13 +211,13 @@ fn stands_alone(chars: &[char], begin: usize, end: usize) -> bool {
 }
 
 fn room_suffix(chars: &[char], end: usize) -> usize {
-    let suffix = matches!(chars.get(end), Some('室' | '户' | '房')) || (chars.get(end) == Some(&'号') && chars.get(end + 1) != Some(&'楼'));
+    let suffix = matches!(chars.get(end), Some('室' | '户' | '房'))
+        || (chars.get(end) == Some(&'号') && chars.get(end + 1) != Some(&'楼'));
     end + usize::from(suffix)
 }
 
 /// Whether a number that ends here has a unit: then it is a quantity.
 fn is_measure(chars: &[char], end: usize) -> bool {
-    let end = if chars.get(end) == Some(&' ') { end + 1 } else { end };
     number::weight_unit_at(chars, end).is_some()
         || number::count_unit_at(chars, end).is_some()
         || matches!(chars.get(end), Some('元' | '毛' | '点' | '月' | '天'))
@@ -207,11 +226,12 @@ fn is_measure(chars: &[char], end: usize) -> bool {
 
 fn shape_at(chars: &[char], begin: usize) -> Option<Shape> {
     let mut groups = Vec::new();
-    let mut explicit = false;
+    let (mut explicit, mut vague) = (false, false);
     let mut i = begin;
     loop {
         let (group, end) = group_at(chars, i)?;
         groups.push((group, end));
+        vague |= groups.len() == 1 && matches!(chars.get(end), Some('单' | '楼'));
         let Some((next, is_explicit)) = separator_at(chars, end) else { break };
         if groups.len() == GROUPS_MAX || group_at(chars, next).is_none() {
             break;
@@ -220,12 +240,14 @@ fn shape_at(chars: &[char], begin: usize) -> Option<Shape> {
         i = next;
     }
     let end = groups.last().map_or(begin, |(_, end)| *end);
-    Some(Shape { groups, explicit, end })
+    Some(Shape { groups, explicit, vague, end })
 }
 
 /// Digits, one or two letters, or a Chinese number before 栋 and the like.
 fn group_at(chars: &[char], begin: usize) -> Option<(String, usize)> {
-    let run = |test: fn(&char) -> bool| chars.get(begin..).unwrap_or_default().iter().take_while(|c| test(c)).count();
+    let run = |test: fn(&char) -> bool| {
+        chars.get(begin..).unwrap_or_default().iter().take_while(|c| test(c)).count()
+    };
     let digits = run(char::is_ascii_digit);
     if digits > 0 {
         let text: String = chars.get(begin..begin + digits)?.iter().collect();
@@ -238,14 +260,24 @@ fn group_at(chars: &[char], begin: usize) -> Option<(String, usize)> {
     }
     let (thousandths, end) = number::number_at(chars, begin)?;
     let building = separator_at(chars, end).is_some_and(|(_, explicit)| explicit);
-    (building && thousandths.is_multiple_of(1_000)).then(|| ((thousandths / 1_000).to_string(), end))
+    (building && thousandths.is_multiple_of(1_000))
+        .then(|| ((thousandths / 1_000).to_string(), end))
 }
 
 /// What stands between the numbers of a door; whether it can stand nowhere else.
 fn separator_at(chars: &[char], begin: usize) -> Option<(usize, bool)> {
     const WORDS: [(&str, bool); 11] = [
-        ("号楼", true), ("#楼", true), ("单元", true), ("栋", true), ("幢", true), ("楼", true), ("座", true), ("#", true),
-        ("号", false), ("-", false), ("/", false),
+        ("号楼", true),
+        ("#楼", true),
+        ("单元", true),
+        ("栋", true),
+        ("幢", true),
+        ("楼", true),
+        ("座", true),
+        ("#", true),
+        ("号", false),
+        ("-", false),
+        ("/", false),
     ];
     let mut i = begin;
     let mut found = false;
@@ -276,7 +308,9 @@ fn separator_at(chars: &[char], begin: usize) -> Option<(usize, bool)> {
     let before = begin.checked_sub(1).and_then(|i| chars.get(i))?;
     let after = chars.get(begin)?;
     let changes = (before.is_ascii_alphabetic() && after.is_ascii_digit())
-        || (before.is_ascii_digit() && after.is_ascii_alphabetic() && number::weight_unit_at(chars, begin).is_none());
+        || (before.is_ascii_digit()
+            && after.is_ascii_alphabetic()
+            && number::weight_unit_at(chars, begin).is_none());
     changes.then_some((begin, false))
 }
 
@@ -285,19 +319,39 @@ mod tests {
     use super::*;
 
     fn doors() -> Doors {
-        Doors::new(["3-201", "3-202", "12-1-1203", "12-2-1203", "A-1203", "5号楼2单元301", "王家大院"])
+        Doors::new([
+            "3-201",
+            "3-202",
+            "12-1-1203",
+            "12-2-1203",
+            "A-1203",
+            "5号楼2单元301",
+            "王家大院",
+        ])
     }
 
     #[test]
     fn a_door_is_found_however_it_is_written() {
         for (text, number) in [
-            ("3-201", "3-201"), ("3栋201", "3-201"), ("3#201", "3-201"), ("3号楼201室", "3-201"), ("三栋202", "3-202"),
-            ("3号楼1单元201", "3-201"), ("３－２０１", "3-201"), ("3—201", "3-201"), ("12-2-1203", "12-2-1203"), ("a1203", "A-1203"),
-            ("A座1203", "A-1203"), ("5-2-301", "5号楼2单元301"), ("5栋2单元301", "5号楼2单元301"), ("3栋 201", "3-201"), ("王家大院", "王家大院"),
+            ("3-201", "3-201"),
+            ("3栋201", "3-201"),
+            ("3#201", "3-201"),
+            ("3号楼201室", "3-201"),
+            ("三栋202", "3-202"),
+            ("3号楼1单元201", "3-201"),
+            ("３－２０１", "3-201"),
+            ("3—201", "3-201"),
+            ("12-2-1203", "12-2-1203"),
+            ("a1203", "A-1203"),
+            ("A座1203", "A-1203"),
+            ("5-2-301", "5号楼2单元301"),
+            ("5栋2单元301", "5号楼2单元301"),
+            ("3栋 201", "3-201"),
+            ("王家大院", "王家大院"),
         ] {
             assert_eq!(doors().find(text).as_deref(), Some(number), "{text}");
         }
-        for text in ["3-299", "12-1203", "3201", "1-2", ""] {
+        for text in ["3-299", "12-1203", "3201", "1-2", "3单元201", "3楼201", ""] {
             assert_eq!(doors().find(text), None, "{text}");
         }
     }
@@ -307,13 +361,19 @@ mod tests {
         let text = "3-201 土豆2-3斤 1.5-2斤 12-1203 2份";
         let places = doors().places(&text.chars().collect::<Vec<_>>());
         let all: Vec<_> = places.into_iter().map(|place| place.door).collect();
-        let unclear = Door::Unclear { written: "12-1203".into(), perhaps: vec!["12-1-1203".into(), "12-2-1203".into()] };
+        let unclear = Door::Unclear {
+            written: "12-1203".into(),
+            perhaps: vec!["12-1-1203".into(), "12-2-1203".into()],
+        };
         assert_eq!(all, [Door::Known("3-201".into()), unclear]);
     }
 
     #[test]
     fn a_number_in_one_piece_is_asked_about() {
         let places = doors().places(&"3201 2份".chars().collect::<Vec<_>>());
-        assert_eq!(places[0].door, Door::Unclear { written: "3201".into(), perhaps: vec!["3-201".into()] });
+        assert_eq!(
+            places[0].door,
+            Door::Unclear { written: "3201".into(), perhaps: vec!["3-201".into()] }
+        );
     }
 }

@@ -115,11 +115,14 @@ fn alias(text: &str, filing: &Filing) -> Result<Fact, Failure> {
 fn who(text: &str, doors: &Doors) -> Result<Fact, Failure> {
     let split = text.split_once('=').map(|(name, number)| (plain(name), doors.find(number)));
     match split {
-        Some((written, Some(number))) if !written.is_empty() => Ok(Fact::Household { written, number }),
-        _ => Err(Failure::usage(say!("{text:?} names no household", "{text:?} 没有指明住户")).help(say!(
-            "write --who 王姐=3-201, with a household of the directory",
-            "写成 --who 王姐=3-201，户号须在住户册中"
-        ))),
+        Some((written, Some(number))) if !written.is_empty() => {
+            Ok(Fact::Household { written, number })
+        }
+        _ => Err(Failure::usage(say!("{text:?} names no household", "{text:?} 没有指明住户"))
+            .help(say!(
+                "write --who 王姐=3-201, with a household of the directory",
+                "写成 --who 王姐=3-201，户号须在住户册中"
+            ))),
     }
 }
 
@@ -160,7 +163,9 @@ pub(crate) fn import(
     let reading = converse(&lines, &view.filing, &doors, &mut memory, |question, memory| {
         // What was answered before is not lost if the leader stops here.
         memory.save(&path)?;
-        Ok(console.as_mut().map_or(Reply::Stop, |console| console.ask(question, &view.filing, &doors)))
+        Ok(console
+            .as_mut()
+            .map_or(Reply::Stop, |console| console.ask(question, &view.filing, &doors)))
     })?;
     memory_saved(&memory, &path)?;
     let list = options.list.as_ref().map_or("", Code::as_str);
@@ -177,9 +182,14 @@ pub(crate) fn import(
     if !items.is_empty() && !yes {
         confirm(&plan, &view, console.as_mut())?;
     }
-    let sent = batch::enter(items, &mut report, |problem| session.tell(problem), |batch| {
-        session.submit(action(&view, batch.iter().map(|item| item.content.clone()).collect()))
-    });
+    let sent = batch::enter(
+        items,
+        &mut report,
+        |problem| session.tell(problem),
+        |batch| {
+            session.submit(action(&view, batch.iter().map(|item| item.content.clone()).collect()))
+        },
+    );
     let summary = summary(&report, &plan);
     if let Err(failure) = sent {
         session.output.note(&say!("stopped after: {summary}", "中断前：{summary}"));
@@ -204,13 +214,21 @@ fn list_text(file: &Path) -> Result<String, Failure> {
     };
     let name = file.display();
     read.map_err(|error| {
-        Failure::setup(say!("cannot read {name}: {error}", "无法读取 {name}：{error}"))
-            .help(say!("check the name of the file, and that you may read it", "请检查文件名和读取权限"))
+        Failure::setup(say!("cannot read {name}: {error}", "无法读取 {name}：{error}")).help(say!(
+            "check the name of the file, and that you may read it",
+            "请检查文件名和读取权限"
+        ))
     })?;
     if bytes.len() > LIST_BYTES_MAX {
         let kib = LIST_BYTES_MAX / 1024;
-        return Err(Failure::usage(say!("the list is larger than {kib} KiB", "接龙超过 {kib} KiB"))
-            .help(say!("import it in parts, each with its own --list name", "请分几份导入，每份用 --list 起不同的名字")));
+        return Err(Failure::usage(say!(
+            "the list is larger than {kib} KiB",
+            "接龙超过 {kib} KiB"
+        ))
+        .help(say!(
+            "import it in parts, each with its own --list name",
+            "请分几份导入，每份用 --list 起不同的名字"
+        )));
     }
     input::text_of(bytes, &name.to_string())
 }
@@ -233,7 +251,9 @@ fn converse(
     let mut one_by_one = false;
     for _ in 0..QUESTIONS_MAX {
         let reading = read(lines, Knowledge { filing, doors, memory, one_by_one });
-        let Some(question) = reading.questions.iter().find(|question| !skipped.contains(&question.subject)) else {
+        let Some(question) =
+            reading.questions.iter().find(|question| !skipped.contains(&question.subject))
+        else {
             return Ok(reading);
         };
         match ask(question, memory)? {
@@ -289,7 +309,8 @@ impl Console {
         for (number, choice) in (1..).zip(&question.choices) {
             eprintln!("  {number}) {}", choice.text);
         }
-        let typed = question.typed().map_or_else(String::new, |what| say!(", or {what}", "，或输入{what}"));
+        let typed =
+            question.typed().map_or_else(String::new, |what| say!(", or {what}", "，或输入{what}"));
         loop {
             eprint!("{}", say!("number{typed}; Enter to skip > ", "选编号{typed}；回车跳过 > "));
             let Some(answer) = self.line() else { return Reply::Stop };
@@ -312,7 +333,10 @@ impl Console {
 
 /// The fact that an answer states: the number of a choice, or what the question lets people type.
 fn reply(question: &Question, answer: &str, filing: &Filing, doors: &Doors) -> Option<Fact> {
-    let chosen = answer.parse::<usize>().ok().and_then(|number| question.choices.get(number.checked_sub(1)?));
+    let chosen = answer
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| question.choices.get(number.checked_sub(1)?));
     match chosen {
         Some(choice) => Some(choice.fact.clone()),
         None => question.read(answer, filing, doors),
@@ -352,8 +376,14 @@ fn items(plan: &Plan) -> Vec<Item<OrderRequest>> {
 
 fn confirm(plan: &Plan, view: &OpenGroupBuy, console: Option<&mut Console>) -> Result<(), Failure> {
     let Some(console) = console else {
-        return Err(Failure::usage(say!("nobody is there to confirm the import", "没有人可以确认导入"))
-            .help(say!("look at it with --dry-run, then add --yes", "先用 --dry-run 查看，再加 --yes")));
+        return Err(Failure::usage(say!(
+            "nobody is there to confirm the import",
+            "没有人可以确认导入"
+        ))
+        .help(say!(
+            "look at it with --dry-run, then add --yes",
+            "先用 --dry-run 查看，再加 --yes"
+        )));
     };
     let count = |kind: Kind| {
         let all = plan.changes.iter().chain(&plan.missing);
@@ -390,7 +420,8 @@ fn overview(reading: &Reading, plan: &Plan, filing: &Filing) -> String {
 
 fn summary(report: &Report, plan: &Plan) -> String {
     let Report { new, unchanged, refused, transactions, .. } = report;
-    let unchanged = *unchanged + plan.changes.iter().filter(|change| change.kind == Kind::Unchanged).count() as u64;
+    let unchanged = *unchanged
+        + plan.changes.iter().filter(|change| change.kind == Kind::Unchanged).count() as u64;
     let receipts = transactions.len();
     let mut text = say!(
         "{new} orders entered, changed or withdrawn, {unchanged} unchanged, {} refused; {receipts} receipts verified",
@@ -404,7 +435,12 @@ fn summary(report: &Report, plan: &Plan) -> String {
     text
 }
 
-fn answer(reading: &Reading, plan: &Plan, filing: &Filing, report: Option<&Report>) -> serde_json::Value {
+fn answer(
+    reading: &Reading,
+    plan: &Plan,
+    filing: &Filing,
+    report: Option<&Report>,
+) -> serde_json::Value {
     let changes: Vec<_> = plan
         .changes
         .iter()
@@ -435,8 +471,9 @@ fn answer(reading: &Reading, plan: &Plan, filing: &Filing, report: Option<&Repor
 fn finish(reading: &Reading, report: &Report, kept_missing: bool) -> Result<(), Failure> {
     if !report.refused.is_empty() {
         let count = report.refused.len();
-        return Err(Failure::refused(say!("{count} orders refused", "{count} 个订单被拒"))
-            .help(say!("correct these entries and import the list again", "改正这些条目后再导入一次")));
+        return Err(Failure::refused(say!("{count} orders refused", "{count} 个订单被拒")).help(
+            say!("correct these entries and import the list again", "改正这些条目后再导入一次"),
+        ));
     }
     let open = reading.questions.len();
     if open > 0 || reading.too_many > 0 {
@@ -451,7 +488,10 @@ fn finish(reading: &Reading, report: &Report, kept_missing: bool) -> Result<(), 
             "orders that are not in the list any more still stand",
             "接龙里没有了的订单仍然有效"
         ))
-        .help(say!("withdraw them with --withdraw-missing, or one by one", "用 --withdraw-missing 取消，或逐个取消")));
+        .help(say!(
+            "withdraw them with --withdraw-missing, or one by one",
+            "用 --withdraw-missing 取消，或逐个取消"
+        )));
     }
     Ok(())
 }
@@ -467,17 +507,28 @@ pub(crate) fn aliases(command: &AliasCommand, session: &Session) -> Result<(), F
         AliasCommand::List => {
             let text = memory.to_toml();
             let place = path.display();
-            let empty = say!("nothing was answered yet; answers are kept in {place}", "还没有回答过；回答保存在 {place}");
+            let empty = say!(
+                "nothing was answered yet; answers are kept in {place}",
+                "还没有回答过；回答保存在 {place}"
+            );
             session.output.data(if text.trim().is_empty() { &empty } else { &text }, &memory)
         }
         AliasCommand::Forget { word } => {
             let word = match memory.forget(word) {
-                0 => return Err(Failure::usage(say!("nothing is known about {word}", "没有关于 {word} 的记录"))
-                    .help(say!("see `tuan order aliases list`", "见 `tuan order aliases list`"))),
+                0 => {
+                    return Err(Failure::usage(say!(
+                        "nothing is known about {word}",
+                        "没有关于 {word} 的记录"
+                    ))
+                    .help(say!("see `tuan order aliases list`", "见 `tuan order aliases list`")));
+                }
                 _ => word,
             };
             memory.save(&path)?;
-            session.output.data(&say!("ok: {word} is forgotten", "已忘记 {word}"), &json!({ "forgotten": word }))
+            session.output.data(
+                &say!("ok: {word} is forgotten", "已忘记 {word}"),
+                &json!({ "forgotten": word }),
+            )
         }
     }
 }

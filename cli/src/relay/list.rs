@@ -103,7 +103,11 @@ impl Offered {
 }
 
 /// Finds offers and entries. `begins_household` tells whether a text begins with a household's known name.
-pub(super) fn split(lines: &[Line], doors: &Doors, begins_household: &dyn Fn(&str) -> bool) -> Relay {
+pub(super) fn split(
+    lines: &[Line],
+    doors: &Doors,
+    begins_household: &dyn Fn(&str) -> bool,
+) -> Relay {
     let has_door = |line: &Line| {
         let of = |text: &str| !doors.places(&text.chars().collect::<Vec<_>>()).is_empty();
         of(&line.text) || of(&line.struck)
@@ -127,6 +131,27 @@ pub(super) fn split(lines: &[Line], doors: &Doors, begins_household: &dyn Fn(&st
             after_blank = true;
             continue;
         }
+        // 6 3-201: the next number without a stop.
+        let next = relay
+            .entries
+            .last()
+            .and_then(|last| last.number)
+            .map(|number| (number + 1).to_string());
+        let without_stop = next.and_then(|next| line.text.strip_prefix(&next)?.strip_prefix(' '));
+        let without_stop = without_stop.filter(|rest| {
+            line.number.is_none() && starts(&Line { text: (*rest).to_owned(), ..Line::default() })
+        });
+        if let Some(rest) = without_stop {
+            let number = relay.entries.last().and_then(|last| last.number).map(|number| number + 1);
+            relay.entries.push(Entry {
+                row: line.row,
+                number,
+                text: rest.to_owned(),
+                struck: line.struck.clone(),
+            });
+            after_blank = false;
+            continue;
+        }
         let entry = || Entry {
             row: line.row,
             number: line.number,
@@ -136,15 +161,22 @@ pub(super) fn split(lines: &[Line], doors: &Doors, begins_household: &dyn Fn(&st
         if is_heading || (line.number.is_none() && is_talk(&line.text) && !starts(line)) {
             relay.talk.push(Talk { row: line.row, text: line.text.clone() });
         } else if line.number.is_some() || starts(line) {
-            // A number alone, then the entry on the next line, is one entry.
-            match relay.entries.last_mut().filter(|last| line.number.is_none() && last.text.is_empty() && last.struck.is_empty() && !after_blank) {
-                Some(last) => last.text.clone_from(&line.text),
+            // A number alone or with a name, then the door on the next line, is one entry.
+            let begun = |last: &&mut Entry| {
+                line.number.is_none()
+                    && !after_blank
+                    && last.struck.is_empty()
+                    && is_name_only(&last.text)
+            };
+            match relay.entries.last_mut().filter(begun) {
+                Some(last) => join(&mut last.text, &line.text),
                 None => relay.entries.push(entry()),
             }
         } else if let Some(last) = relay.entries.last_mut().filter(|_| numbered && !after_blank) {
             join(&mut last.text, &line.text);
             join(&mut last.struck, &line.struck);
-        } else if has_door(line) || line.text.chars().any(|c| number::number_at(&[c], 0).is_some()) {
+        } else if has_door(line) || line.text.chars().any(|c| number::number_at(&[c], 0).is_some())
+        {
             relay.entries.push(entry());
         } else {
             relay.talk.push(Talk { row: line.row, text: line.text.clone() });
@@ -152,6 +184,10 @@ pub(super) fn split(lines: &[Line], doors: &Doors, begins_household: &dyn Fn(&st
         after_blank = false;
     }
     relay
+}
+
+fn is_name_only(text: &str) -> bool {
+    !text.contains([' ', ',']) && !text.chars().any(|c| number::number_at(&[c], 0).is_some())
 }
 
 fn join(text: &mut String, more: &str) {
@@ -163,10 +199,17 @@ fn join(text: &mut String, more: &str) {
 
 /// Where the heading ends. Goods may be numbered as entries are: those have prices, or their numbers
 /// begin anew with the entries.
-fn first_entry(lines: &[Line], has_door: &dyn Fn(&Line) -> bool, starts: &dyn Fn(&Line) -> bool) -> usize {
+fn first_entry(
+    lines: &[Line],
+    has_door: &dyn Fn(&Line) -> bool,
+    starts: &dyn Fn(&Line) -> bool,
+) -> usize {
     let numbered = |line: &Line| line.number.is_some() && !is_example(&line.text);
     let Some(first) = lines.iter().position(numbered) else {
-        return lines.iter().position(|line| starts(line) && !is_example(&line.text)).unwrap_or(lines.len());
+        return lines
+            .iter()
+            .position(|line| starts(line) && !is_example(&line.text))
+            .unwrap_or(lines.len());
     };
     let again = lines
         .iter()
@@ -175,7 +218,12 @@ fn first_entry(lines: &[Line], has_door: &dyn Fn(&Line) -> bool, starts: &dyn Fn
         .find(|(_, line)| numbered(line) && line.number == Some(1))
         .map(|(index, _)| index);
     let heading = |from: usize, to: usize| {
-        lines.get(from..to).unwrap_or_default().iter().filter(|line| numbered(line)).all(|line| !has_door(line))
+        lines
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .filter(|line| numbered(line))
+            .all(|line| !has_door(line))
     };
     if let Some(again) = again.filter(|again| heading(first, *again)) {
         return again;
@@ -185,14 +233,17 @@ fn first_entry(lines: &[Line], has_door: &dyn Fn(&Line) -> bool, starts: &dyn Fn
 }
 
 fn is_example(text: &str) -> bool {
-    ["例", "示例", "(例", "格式", "接龙格式", "(格式", "样例", "模板"].iter().any(|word| text.starts_with(word))
+    ["例", "示例", "(例", "格式", "接龙格式", "(格式", "样例", "模板"]
+        .iter()
+        .any(|word| text.starts_with(word))
 }
 
 /// Sentences to everybody.
 fn is_talk(text: &str) -> bool {
     const WORDS: [&str; 31] = [
-        "截止", "截单", "接龙", "自提", "提货", "到货", "付款", "转账", "收款", "群主", "大家", "各位", "请", "通知", "公告",
-        "注意", "说明", "满", "运费", "配送", "包邮", "今天", "明天", "今晚", "明晚", "下午", "上午", "开团", "结束", "欢迎", "收单",
+        "截止", "截单", "接龙", "自提", "提货", "到货", "付款", "转账", "收款", "群主", "大家",
+        "各位", "请", "通知", "公告", "注意", "说明", "满", "运费", "配送", "包邮", "今天", "明天",
+        "今晚", "明晚", "下午", "上午", "开团", "结束", "欢迎", "收单",
     ];
     is_example(text) || text.starts_with('#') || WORDS.iter().any(|word| text.contains(word))
 }
@@ -212,9 +263,15 @@ enum Piece {
 fn has_price(text: &str) -> bool {
     let pieces = pieces(&text.chars().collect::<Vec<_>>());
     let priced = |pair: &[(Piece, bool)]| {
-        matches!(pair, [(Piece::Number { .. }, _), (Piece::Slash, _)] | [(Piece::Slash, _), (Piece::Number { .. }, _)])
+        matches!(
+            pair,
+            [(Piece::Number { .. }, _), (Piece::Slash, _)]
+                | [(Piece::Slash, _), (Piece::Number { .. }, _)]
+        )
     };
-    pieces.iter().any(|(piece, _)| matches!(piece, Piece::Money(_) | Piece::Number { decimal: true, .. }))
+    pieces
+        .iter()
+        .any(|(piece, _)| matches!(piece, Piece::Money(_) | Piece::Number { decimal: true, .. }))
         || pieces.windows(2).any(priced)
 }
 
@@ -225,7 +282,8 @@ fn pieces(chars: &[char]) -> Vec<(Piece, bool)> {
     let mut word = String::new();
     let mut i = 0;
     while let Some(c) = chars.get(i).copied() {
-        let found = piece_at(chars, i, matches!(pieces.last(), Some((Piece::Slash, _))) && word.is_empty());
+        let found =
+            piece_at(chars, i, matches!(pieces.last(), Some((Piece::Slash, _))) && word.is_empty());
         let ends = found.is_some() || matches!(c, ' ' | '(' | ')' | '/' | '每' | '☎' | '。');
         if ends && !word.is_empty() {
             pieces.push((Piece::Word(std::mem::take(&mut word)), depth > 0));
@@ -258,7 +316,8 @@ fn piece_at(chars: &[char], i: usize, after_slash: bool) -> Option<(Piece, usize
     if after_slash && let Some((unit, end)) = number::count_unit_at(chars, i) {
         return Some((Piece::Unit(unit.to_owned()), end));
     }
-    let inside_word = i.checked_sub(1).and_then(|i| chars.get(i)).is_some_and(char::is_ascii_alphabetic);
+    let inside_word =
+        i.checked_sub(1).and_then(|i| chars.get(i)).is_some_and(char::is_ascii_alphabetic);
     if c == '¥' {
         let begin = if chars.get(i + 1) == Some(&' ') { i + 2 } else { i + 1 };
         let (thousandths, end) = number::number_at(chars, begin)?;
@@ -301,33 +360,58 @@ fn offers_of(line: &Line) -> Vec<Offered> {
     let mut offers: Vec<Offered> = Vec::new();
     for part in rest.split(',') {
         let chars: Vec<char> = part.chars().collect();
-        let mut offered = offered_of(&pieces(&chars));
-        if offered.name.is_empty() {
-            // Another size of the good before.
-            let Some(last) = offers.last() else { continue };
-            offered.name.clone_from(&last.name);
-            offered.words.clone_from(&last.words);
-            if offered.pack.is_none() || offered.prices.is_empty() {
-                // Something more about that good: what cannot be read again must be seen.
-                if let Some(last) = offers.last_mut() {
-                    last.prices.extend(offered.prices);
-                    last.pack = last.pack.or(offered.pack);
-                    last.unit = last.unit.take().or(offered.unit);
-                    last.contents = last.contents.take().or(offered.contents);
+        for mut offered in goods_in(&pieces(&chars)).iter().map(|pieces| offered_of(pieces)) {
+            if offered.name.is_empty() {
+                // Another size of the good before.
+                let Some(last) = offers.last() else { continue };
+                offered.name.clone_from(&last.name);
+                offered.words.clone_from(&last.words);
+                if offered.pack.is_none() || offered.prices.is_empty() {
+                    // Something more about that good: what cannot be read again must be seen.
+                    if let Some(last) = offers.last_mut() {
+                        last.prices.extend(offered.prices);
+                        last.pack = last.pack.or(offered.pack);
+                        last.unit = last.unit.take().or(offered.unit);
+                        last.contents = last.contents.take().or(offered.contents);
+                    }
+                    continue;
                 }
-                continue;
             }
-        }
-        offered.row = line.row;
-        let says_something = !offered.prices.is_empty() || offered.pack.is_some() || offered.unit.is_some() || offered.contents.is_some();
-        if says_something || label.is_some() {
-            offers.push(offered);
+            offered.row = line.row;
+            let says_something = !offered.prices.is_empty()
+                || offered.pack.is_some()
+                || offered.unit.is_some()
+                || offered.contents.is_some();
+            if says_something || label.is_some() {
+                offers.push(offered);
+            }
         }
     }
     if let [only] = offers.as_mut_slice() {
         only.label = label;
     }
     offers
+}
+
+/// A word after a price begins the next good: 土豆 1.98/斤 西红柿 3.5/斤.
+fn goods_in(pieces: &[(Piece, bool)]) -> Vec<Vec<(Piece, bool)>> {
+    let mut goods: Vec<Vec<(Piece, bool)>> = vec![Vec::new()];
+    let (mut named, mut priced) = (false, false);
+    for (index, (piece, in_bracket)) in pieces.iter().enumerate() {
+        let slash = matches!(pieces.get(index + 1), Some((Piece::Slash, _)));
+        let word = matches!(piece, Piece::Word(word) if !in_bracket && !name_of(word).is_empty());
+        if word && named && priced {
+            goods.push(Vec::new());
+            priced = false;
+        }
+        named |= word;
+        priced |= matches!(piece, Piece::Money(_) | Piece::Number { decimal: true, .. })
+            || (slash && matches!(piece, Piece::Number { .. }));
+        if let Some(last) = goods.last_mut() {
+            last.push((piece.clone(), *in_bracket));
+        }
+    }
+    goods
 }
 
 /// `A.`, `1.` or `1号` before a good.
@@ -338,10 +422,18 @@ fn label_of(line: &Line) -> (Option<String>, String) {
     let chars: Vec<char> = line.text.chars().collect();
     let rest = |from: usize| chars.get(from..).unwrap_or_default().iter().collect::<String>();
     match chars.as_slice() {
-        [letter, '.' | ',' | ' ' | ')', ..] if letter.is_ascii_uppercase() => (Some(letter.to_string()), rest(2)),
-        [letter, next, ..] if letter.is_ascii_uppercase() && !next.is_ascii() => (Some(letter.to_string()), rest(1)),
+        [letter, '.' | ',' | ' ' | ')', ..] if letter.is_ascii_uppercase() => {
+            (Some(letter.to_string()), rest(2))
+        }
+        [letter, next, ..] if letter.is_ascii_uppercase() && !next.is_ascii() => {
+            (Some(letter.to_string()), rest(1))
+        }
         _ => match number::number_at(&chars, 0) {
-            Some((thousandths, end)) if thousandths.is_multiple_of(1_000) && chars.get(end) == Some(&'号') && chars.get(end + 1) != Some(&'楼') => {
+            Some((thousandths, end))
+                if thousandths.is_multiple_of(1_000)
+                    && chars.get(end) == Some(&'号')
+                    && chars.get(end + 1) != Some(&'楼') =>
+            {
                 (Some(format!("{}号", thousandths / 1_000)), rest(end + 1))
             }
             _ => (None, line.text.clone()),
@@ -380,7 +472,8 @@ fn offered_of(pieces: &[(Piece, bool)]) -> Offered {
             }
             (Piece::Slash, None) => {
                 // 每斤3.98
-                if let (Some(unit @ (Piece::Unit(_) | Piece::WeightUnit(_))), Some(price)) = (next(1), next(2))
+                if let (Some(unit @ (Piece::Unit(_) | Piece::WeightUnit(_))), Some(price)) =
+                    (next(1), next(2))
                     && let Some(fen) = price_of(price)
                 {
                     offered.priced(fen, Some(unit));
@@ -388,7 +481,9 @@ fn offered_of(pieces: &[(Piece, bool)]) -> Offered {
                     continue;
                 }
             }
-            (Piece::Measure(Amount::Grams(grams @ (500 | 1_000))), None) if !slash && next(1).is_some_and(|p| price_of(p).is_some()) => {
+            (Piece::Measure(Amount::Grams(grams @ (500 | 1_000))), None)
+                if !slash && next(1).is_some_and(|p| price_of(p).is_some()) =>
+            {
                 // 一斤3.98
                 let fen = next(1).and_then(price_of).unwrap_or_default();
                 offered.prices.push(Price { fen, per: Per::Grams(*grams) });
@@ -412,10 +507,13 @@ fn offered_of(pieces: &[(Piece, bool)]) -> Offered {
                 if offered.contents.is_some() {
                     offered.prices.push(Price { fen: 0, per: Per::Other });
                 }
-                offered.contents = offered.contents.take().or(Some((thousandths / 1_000, unit.clone())));
+                offered.contents =
+                    offered.contents.take().or(Some((thousandths / 1_000, unit.clone())));
             }
             (Piece::Unit(unit), None) => offered.unit = offered.unit.take().or(Some(unit.clone())),
-            (Piece::Number { thousandths, .. }, None) if !in_bracket => whole_numbers.push(thousandths / 10),
+            (Piece::Number { thousandths, .. }, None) if !in_bracket => {
+                whole_numbers.push(thousandths / 10)
+            }
             (Piece::Word(word), None) => {
                 let word = name_of(word);
                 let words = if *in_bracket { &mut in_brackets } else { &mut offered.words };
@@ -455,7 +553,9 @@ impl Offered {
                 self.pack = self.pack.or(Some(*grams));
                 Per::Portion
             }
-            Some(Piece::Unit(unit) | Piece::Measure(Amount::Count { thousandths: 1_000, unit })) => {
+            Some(
+                Piece::Unit(unit) | Piece::Measure(Amount::Count { thousandths: 1_000, unit }),
+            ) => {
                 self.unit = self.unit.take().or(Some(unit.clone()));
                 Per::Portion
             }
@@ -467,9 +567,43 @@ impl Offered {
 
 /// A name without the words around it.
 fn name_of(word: &str) -> String {
-    const BEFORE: [&str; 12] = ["今日特价", "特价", "今日团", "今天团", "团购价", "原价", "现价", "单价", "价格", "拼团", "团", "规格"];
+    const BEFORE: [&str; 12] = [
+        "今日特价",
+        "特价",
+        "今日团",
+        "今天团",
+        "团购价",
+        "原价",
+        "现价",
+        "单价",
+        "价格",
+        "拼团",
+        "团",
+        "规格",
+    ];
     const AFTER: [&str; 22] = [
-        "团购价", "原价", "现价", "特价", "单价", "价格", "规格", "左右", "只要", "仅", "啦", "了", "哦", "净重", "约", "起", "装", "包邮", "一份", "元", "价", "-",
+        "团购价",
+        "原价",
+        "现价",
+        "特价",
+        "单价",
+        "价格",
+        "规格",
+        "左右",
+        "只要",
+        "仅",
+        "啦",
+        "了",
+        "哦",
+        "净重",
+        "约",
+        "起",
+        "装",
+        "包邮",
+        "一份",
+        "元",
+        "价",
+        "-",
     ];
     let mut word = word.trim_matches(['-', '+', '.', '#']);
     while let Some(rest) = BEFORE.iter().find_map(|before| word.strip_prefix(before)) {
@@ -493,9 +627,13 @@ pub(super) fn words_of(offered: &[Offered]) -> BTreeMap<String, Vec<usize>> {
     // The end of a name, or a word of it, where no other good has it: 土豆 for 云南小土豆.
     let mut loose: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (index, good) in offered.iter().enumerate() {
-        let mut parts: Vec<String> = good.words.iter().filter(|word| word.chars().count() > 1).cloned().collect();
+        let mut parts: Vec<String> =
+            good.words.iter().filter(|word| word.chars().count() > 1).cloned().collect();
         let chars: Vec<char> = good.name.chars().collect();
-        parts.extend((1..chars.len().saturating_sub(1)).filter_map(|from| Some(chars.get(from..)?.iter().collect())));
+        parts.extend(
+            (1..chars.len().saturating_sub(1))
+                .filter_map(|from| Some(chars.get(from..)?.iter().collect())),
+        );
         parts.sort();
         parts.dedup();
         for part in parts {
@@ -503,8 +641,14 @@ pub(super) fn words_of(offered: &[Offered]) -> BTreeMap<String, Vec<usize>> {
         }
     }
     for (part, indexes) in loose {
-        let one_name = indexes.iter().all(|index| offered.get(*index).map(|o| &o.name) == indexes.first().and_then(|i| offered.get(*i)).map(|o| &o.name));
-        let elsewhere = offered.iter().enumerate().any(|(index, good)| !indexes.contains(&index) && good.name.contains(&part));
+        let one_name = indexes.iter().all(|index| {
+            offered.get(*index).map(|o| &o.name)
+                == indexes.first().and_then(|i| offered.get(*i)).map(|o| &o.name)
+        });
+        let elsewhere = offered
+            .iter()
+            .enumerate()
+            .any(|(index, good)| !indexes.contains(&index) && good.name.contains(&part));
         if one_name && !elsewhere && !exact.contains_key(&part) {
             exact.insert(part, indexes);
         }
@@ -540,7 +684,8 @@ mod tests {
         ] {
             let all = offers(text);
             assert_eq!(all.len(), 1, "{text}: {all:?}");
-            let got = (all[0].name.as_str(), all[0].pack, all[0].unit.as_deref(), all[0].prices.clone());
+            let got =
+                (all[0].name.as_str(), all[0].pack, all[0].unit.as_deref(), all[0].prices.clone());
             assert_eq!(got, (name, pack, unit, prices), "{text}");
         }
         let two = offers("苹果5斤29.9，10斤55元");
@@ -550,7 +695,9 @@ mod tests {
 
     #[test]
     fn a_short_name_means_a_good_only_if_no_other_has_it() {
-        let goods = [offers("云南小土豆 5斤9.9"), offers("红富士苹果 5斤29"), offers("苹果醋 1瓶12元")].concat();
+        let goods =
+            [offers("云南小土豆 5斤9.9"), offers("红富士苹果 5斤29"), offers("苹果醋 1瓶12元")]
+                .concat();
         let words = words_of(&goods);
         assert_eq!(words.get("土豆"), Some(&vec![0]));
         assert_eq!(words.get("苹果"), None);

@@ -247,9 +247,9 @@ pub(super) fn needs_price(filing: &Filing, item: ItemCode) -> bool {
 /// The offer that a code names, if it is exactly one.
 pub(super) fn offer_of(filing: &Filing, item: ItemCode, price: Option<&str>) -> Option<OfferIndex> {
     let price = price.map(input::price).transpose().ok()?;
-    let same = (0u16..).zip(&filing.offers).filter(|(_, offer)| {
-        offer.item == item && price.is_none_or(|price| offer.price == price)
-    });
+    let same = (0u16..)
+        .zip(&filing.offers)
+        .filter(|(_, offer)| offer.item == item && price.is_none_or(|price| offer.price == price));
     let found: Vec<_> = same.map(|(index, _)| index).collect();
     match found.as_slice() {
         [one] => Some(*one),
@@ -269,17 +269,26 @@ mod tests {
         let mut memory = Memory::default();
         let item = Some(("egg".parse().expect("a code"), None));
         memory.learn(&Fact::Good { word: "鸡蛋".into(), item }, &filing);
-        memory.learn(&Fact::Portion { word: "鸡蛋".into(), unit: "板".into(), amount: "1".into() }, &filing);
+        memory.learn(
+            &Fact::Portion { word: "鸡蛋".into(), unit: "板".into(), amount: "1".into() },
+            &filing,
+        );
         memory.learn(&Fact::Household { written: "王姐".into(), number: "3-201".into() }, &filing);
         memory.learn(&Fact::Words(vec!["小李".into()]), &filing);
-        memory.learn(&Fact::Entry { written: "3-201 +1".into(), reading: "3-201 EGG1PCS".into() }, &filing);
+        memory.learn(
+            &Fact::Entry { written: "3-201 +1".into(), reading: "3-201 EGG1PCS".into() },
+            &filing,
+        );
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("relay/x.toml");
         memory.save(&path).expect("writes");
         memory.save(&path).expect("writes over it");
         assert_eq!(Memory::load(&path), Ok(memory.clone()));
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
-        assert_eq!((memory.forget("鸡蛋"), memory.forget("鸡蛋"), memory.forget("veg-0105")), (1, 0, 1));
+        assert_eq!(
+            (memory.forget("鸡蛋"), memory.forget("鸡蛋"), memory.forget("veg-0105")),
+            (1, 0, 1)
+        );
         fs::write(&path, "goods = 3").expect("writes");
         assert_eq!(Memory::load(&path).expect_err("no memory").number(), crate::exit::SETUP);
     }

@@ -11,9 +11,9 @@ pub(super) enum Amount {
 
 /// What things are counted in.
 const COUNT_UNITS: [&str; 46] = [
-    "份", "盒", "个", "箱", "袋", "包", "瓶", "罐", "桶", "条", "只", "颗", "棵", "把", "捆", "扎", "提",
-    "板", "枚", "块", "件", "套", "组", "根", "头", "串", "支", "听", "卷", "筐", "篮", "盆", "朵", "片",
-    "尾", "对", "双", "打", "排", "饼", "粒", "坛", "杯", "节", "束", "PCS",
+    "份", "盒", "个", "箱", "袋", "包", "瓶", "罐", "桶", "条", "只", "颗", "棵", "把", "捆", "扎",
+    "提", "板", "枚", "块", "件", "套", "组", "根", "头", "串", "支", "听", "卷", "筐", "篮", "盆",
+    "朵", "片", "尾", "对", "双", "打", "排", "饼", "粒", "坛", "杯", "节", "束", "PCS",
 ];
 
 /// A weight and its grams for one.
@@ -71,7 +71,18 @@ fn digits_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
 }
 
 fn chinese_digit(c: char) -> Option<u64> {
-    let values = [('一', 1), ('二', 2), ('两', 2), ('三', 3), ('四', 4), ('五', 5), ('六', 6), ('七', 7), ('八', 8), ('九', 9)];
+    let values = [
+        ('一', 1),
+        ('二', 2),
+        ('两', 2),
+        ('三', 3),
+        ('四', 4),
+        ('五', 5),
+        ('六', 6),
+        ('七', 7),
+        ('八', 8),
+        ('九', 9),
+    ];
     values.iter().find(|(digit, _)| *digit == c).map(|(_, value)| *value)
 }
 
@@ -168,8 +179,20 @@ mod tests {
     #[test]
     fn weights_are_whole_grams() {
         for (text, grams) in [
-            ("5斤", 2_500), ("2斤半", 1_250), ("一斤半", 750), ("半斤", 250), ("斤半", 750), ("两斤", 1_000), ("三两", 150),
-            ("二两", 100), ("1斤2两", 600), ("1.5KG", 1_500), ("300G", 300), ("十二斤", 6_000), ("2公斤", 2_000), ("二十斤", 10_000),
+            ("5斤", 2_500),
+            ("2斤半", 1_250),
+            ("一斤半", 750),
+            ("半斤", 250),
+            ("斤半", 750),
+            ("两斤", 1_000),
+            ("三两", 150),
+            ("二两", 100),
+            ("1斤2两", 600),
+            ("1.5KG", 1_500),
+            ("300G", 300),
+            ("十二斤", 6_000),
+            ("2公斤", 2_000),
+            ("二十斤", 10_000),
         ] {
             assert_eq!(measure(text), Some((Amount::Grams(grams), text.chars().count())), "{text}");
         }
@@ -179,9 +202,18 @@ mod tests {
 
     #[test]
     fn counts_know_two_from_a_weight() {
-        for (text, thousandths, unit) in [("两份", 2_000, "份"), ("12盒", 12_000, "盒"), ("半箱", 500, "箱"), ("十二个", 12_000, "个")] {
+        for (text, thousandths, unit) in [
+            ("两份", 2_000, "份"),
+            ("12盒", 12_000, "盒"),
+            ("半箱", 500, "箱"),
+            ("十二个", 12_000, "个"),
+        ] {
             let unit = unit.to_owned();
-            assert_eq!(measure(text), Some((Amount::Count { thousandths, unit }, text.chars().count())), "{text}");
+            assert_eq!(
+                measure(text),
+                Some((Amount::Count { thousandths, unit }, text.chars().count())),
+                "{text}"
+            );
         }
         assert_eq!(measure("五花肉"), None);
         assert_eq!(measure("百香果"), None);

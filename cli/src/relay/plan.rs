@@ -69,7 +69,8 @@ pub(super) fn order_no(tag: &HouseholdTag, list: &str) -> Option<OrderNo> {
 
 /// Compares a list that was read with the orders that stand.
 pub(super) fn plan(reading: &Reading, view: &OpenGroupBuy, tags: &Tags, list: &str) -> Plan {
-    let known: BTreeMap<OrderNo, &Order> = view.orders.iter().map(|(no, order)| (*no, order)).collect();
+    let known: BTreeMap<OrderNo, &Order> =
+        view.orders.iter().map(|(no, order)| (*no, order)).collect();
     let mut plan = Plan::default();
     for (number, wanted) in &reading.households {
         let Ok(tag) = tags.tag(number) else { continue };
@@ -84,7 +85,9 @@ pub(super) fn plan(reading: &Reading, view: &OpenGroupBuy, tags: &Tags, list: &s
         }
         plan.changes.extend(change(number, tag, order, standing, &wanted.lines, &wanted.rows));
     }
-    let placed = |entry: &&super::reading::ReadEntry| matches!(entry.result, Understood::Asked(_)) && entry.household.is_none();
+    let placed = |entry: &&super::reading::ReadEntry| {
+        matches!(entry.result, Understood::Asked(_)) && entry.household.is_none()
+    };
     plan.unplaced = reading.entries.iter().filter(placed).count() + reading.too_many;
     // An empty list is a mistake, not fifty withdrawals; and somebody unknown may be anybody.
     if plan.unplaced > 0 || reading.households.is_empty() {
@@ -93,7 +96,9 @@ pub(super) fn plan(reading: &Reading, view: &OpenGroupBuy, tags: &Tags, list: &s
     for number in tags.numbers().filter(|number| !reading.households.contains_key(*number)) {
         let Ok(tag) = tags.tag(number) else { continue };
         let Some(order) = order_no(&tag, list) else { continue };
-        let Some(standing) = known.get(&order).filter(|order| !order.lines.is_empty()) else { continue };
+        let Some(standing) = known.get(&order).filter(|order| !order.lines.is_empty()) else {
+            continue;
+        };
         if let Some(change) = change(number, tag, order, Some(standing), &Lines::new(), &[]) {
             plan.missing.push(Change { kind: Kind::Missing, ..change });
         }
@@ -133,5 +138,13 @@ fn change(
         lines,
     };
     let request = (kind != Kind::Unchanged).then_some(request);
-    Some(Change { household: number.to_owned(), order, kind, before, after: after.clone(), rows: rows.to_vec(), request })
+    Some(Change {
+        household: number.to_owned(),
+        order,
+        kind,
+        before,
+        after: after.clone(),
+        rows: rows.to_vec(),
+        request,
+    })
 }

@@ -68,30 +68,51 @@ impl Question {
     pub(super) fn text(&self) -> String {
         match &self.subject {
             Subject::Good { word } => say!("which good is {word}?", "“{word}”是哪个商品？"),
-            Subject::ListGood => say!("which good do entries mean that name none?", "没写品名的接龙指哪个商品？"),
+            Subject::ListGood => {
+                say!("which good do entries mean that name none?", "没写品名的接龙指哪个商品？")
+            }
             Subject::Price { word, list, filing } => say!(
                 "the list says {word} {list}, the filing says {filing}; the filing counts: go on with it?",
                 "接龙里{word}写的是 {list}，备案价是 {filing}；以备案价为准，继续吗？"
             ),
             Subject::Portion { word, unit } if unit.is_empty() => {
-                say!("{word}: what is a bare number, such as 2, counted in?", "{word}：只写数字（如 2）时按什么算？")
+                say!(
+                    "{word}: what is a bare number, such as 2, counted in?",
+                    "{word}：只写数字（如 2）时按什么算？"
+                )
             }
-            Subject::Portion { word, unit } => say!("how much {word} is 1 {unit}?", "{word}的 1{unit}是多少？"),
+            Subject::Portion { word, unit } => {
+                say!("how much {word} is 1 {unit}?", "{word}的 1{unit}是多少？")
+            }
             Subject::Words { words } => {
                 let list = words.join(word!(", ", "、"));
-                say!("are these only names or remarks, no goods: {list}?", "这些只是称呼或备注、不是商品吗：{list}？")
+                say!(
+                    "are these only names or remarks, no goods: {list}?",
+                    "这些只是称呼或备注、不是商品吗：{list}？"
+                )
             }
-            Subject::Household { written } => say!("which household is {written}?", "“{written}”是哪一户？"),
-            Subject::Entry { written, reason } => say!("what does this mean: {written} ({reason})", "这条是什么意思：{written}（{reason}）"),
+            Subject::Household { written } => {
+                say!("which household is {written}?", "“{written}”是哪一户？")
+            }
+            Subject::Entry { written, reason } => say!(
+                "what does this mean: {written} ({reason})",
+                "这条是什么意思：{written}（{reason}）"
+            ),
         }
     }
 
     /// What may be typed beside the numbers of the choices, if anything.
     pub(super) fn typed(&self) -> Option<&'static str> {
         match &self.subject {
-            Subject::Good { .. } | Subject::ListGood => Some(word!("an item code of the filing", "备案中的商品编码")),
-            Subject::Portion { .. } => Some(word!("an amount, like 5斤, 300g or 2 pieces", "数量，如 5斤、300g、2件")),
-            Subject::Household { .. } => Some(word!("a household of the directory", "住户册中的户号")),
+            Subject::Good { .. } | Subject::ListGood => {
+                Some(word!("an item code of the filing", "备案中的商品编码"))
+            }
+            Subject::Portion { .. } => {
+                Some(word!("an amount, like 5斤, 300g or 2 pieces", "数量，如 5斤、300g、2件"))
+            }
+            Subject::Household { .. } => {
+                Some(word!("a household of the directory", "住户册中的户号"))
+            }
             Subject::Entry { .. } => Some(word!("the entry, written clearly", "重新写清楚的一条")),
             Subject::Price { .. } | Subject::Words { .. } => None,
         }
@@ -154,7 +175,9 @@ pub(super) fn portion_text(typed: &str) -> Option<String> {
     };
     match whole {
         Amount::Grams(grams) if grams > 0 => Some(format!("{grams}g")),
-        Amount::Count { thousandths, .. } if thousandths > 0 && thousandths.is_multiple_of(1_000) => {
+        Amount::Count { thousandths, .. }
+            if thousandths > 0 && thousandths.is_multiple_of(1_000) =>
+        {
             Some((thousandths / 1_000).to_string())
         }
         Amount::Grams(_) | Amount::Count { .. } => None,
@@ -199,8 +222,14 @@ pub(super) fn leave_out(written: &str) -> Choice {
 }
 
 /// Choices for how much one of a unit is.
-pub(super) fn portion_choices(word: &str, unit: &str, offer: &Offer, pack: Option<u64>) -> Vec<Choice> {
-    let fact = |amount: String| Fact::Portion { word: word.to_owned(), unit: unit.to_owned(), amount };
+pub(super) fn portion_choices(
+    word: &str,
+    unit: &str,
+    offer: &Offer,
+    pack: Option<u64>,
+) -> Vec<Choice> {
+    let fact =
+        |amount: String| Fact::Portion { word: word.to_owned(), unit: unit.to_owned(), amount };
     let grams = |grams: u64| {
         let kg = Quantity::new(u32::try_from(grams).unwrap_or(u32::MAX)).to_text(Unit::Weight);
         let text = match grams {

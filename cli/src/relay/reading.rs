@@ -7,7 +7,7 @@ use super::{
     door::{Door, Doors},
     list::{self, ENTRIES_MAX, Entry, Offered, Per, Relay},
     memory::{Fact, GoodAlias, ListMemory, Memory, NOTHING, offer_of},
-    number::Amount,
+    number::{self, Amount},
     question::{self, Choice, Question, Subject},
     text::Line,
     token::{ENTRY_CHARS_MAX, Token, Vocabulary},
@@ -103,6 +103,8 @@ pub(super) enum Understood {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
     Fresh,
+    /// +1: one for me; after an earlier entry it may be one more.
+    Joins,
     Adds,
     Replaces,
     /// Replaces goods that it does not name, too.
@@ -115,7 +117,11 @@ enum Intent {
     Order(Mode, Vec<Want>),
     /// 每样: so much of everything.
     EachOfAll(Mode, Portion),
-    Cancel(Vec<Want>),
+    /// What is withdrawn, if the entry says it; `whole` if it cannot mean a part of the entry.
+    Cancel {
+        wants: Vec<Want>,
+        whole: bool,
+    },
     Same,
 }
 
@@ -184,8 +190,15 @@ fn code_words(filing: &Filing) -> BTreeMap<String, OfferIndex> {
     let mut words = BTreeMap::new();
     let mut twice = BTreeSet::new();
     for (index, offer) in (0u16..).zip(&filing.offers) {
-        let code: String = offer.item.as_str().chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
-        let usable = code.len() >= 3 && code.chars().all(|c| c.is_ascii_alphabetic()) && code != "PCS";
+        let code: String = offer
+            .item
+            .as_str()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect::<String>()
+            .to_ascii_uppercase();
+        let usable =
+            code.len() >= 3 && code.chars().all(|c| c.is_ascii_alphabetic()) && code != "PCS";
         if usable && words.insert(code.clone(), index).is_some() {
             twice.insert(code);
         }
@@ -247,7 +260,10 @@ impl<'a> Reader<'a> {
         let mut read = ReadEntry {
             row: entry.row,
             number: entry.number,
-            written: key.clone(),
+            written: match entry.struck.as_str() {
+                "" => entry.text.clone(),
+                struck => format!("{} ~~{struck}~~", entry.text).trim_start().to_owned(),
+            },
             household: None,
             result: Understood::Nothing,
             remarks: Vec::new(),
@@ -279,12 +295,14 @@ impl<'a> Reader<'a> {
         let outcome = if crossed_out && text.is_empty() {
             self.crossed_out(&entry.struck, row, read)
         } else {
-            self.meaning(text, entry.struck.as_str(), crossed_out, read).and_then(|intent| match intent {
-                Some(intent) => {
-                    let number = read.household.clone().unwrap_or_default();
-                    self.apply(&number, intent, key, row)
+            self.meaning(text, entry.struck.as_str(), crossed_out, read).and_then(|intent| {
+                match intent {
+                    Some(intent) => {
+                        let number = read.household.clone().unwrap_or_default();
+                        self.apply(&number, intent, key, row)
+                    }
+                    None => Ok(Understood::Nothing),
                 }
-                None => Ok(Understood::Nothing),
             })
         };
         let trouble = match outcome {
@@ -301,7 +319,12 @@ impl<'a> Reader<'a> {
     }
 
     /// An entry that is crossed out as a whole never was, unless the household wrote nothing else.
-    fn crossed_out(&mut self, struck: &str, row: u64, read: &mut ReadEntry) -> Result<Understood, Trouble> {
+    fn crossed_out(
+        &mut self,
+        struck: &str,
+        row: u64,
+        read: &mut ReadEntry,
+    ) -> Result<Understood, Trouble> {
         let (plain, _) = self.without_remarks(&chars(struck));
         let (Some(number), _) = self.household(&plain)? else { return Ok(Understood::Nothing) };
         read.household = Some(number.clone());
@@ -350,12 +373,22 @@ impl<'a> Reader<'a> {
             return;
         }
         let words: Vec<String> = self.unknown_names.keys().take(NAMES_MAX).cloned().collect();
-        let mut rows: Vec<u64> =
-            words.iter().filter_map(|word| self.unknown_names.get(word)).flatten().copied().collect();
+        let mut rows: Vec<u64> = words
+            .iter()
+            .filter_map(|word| self.unknown_names.get(word))
+            .flatten()
+            .copied()
+            .collect();
         rows.sort_unstable();
         rows.dedup();
-        let yes = Choice { text: say!("yes, all of them", "是，都是"), fact: Fact::Words(words.clone()) };
-        let no = Choice { text: say!("no: ask about each", "不都是：逐个问"), fact: Fact::OneByOne };
+        let yes = Choice {
+            text: say!("yes, all of them", "是，都是"),
+            fact: Fact::Words(words.clone()),
+        };
+        let no = Choice {
+            text: say!("no: ask about each", "不都是：逐个问"),
+            fact: Fact::OneByOne,
+        };
         let mut question = Question::new(Subject::Words { words }, vec![yes, no]);
         question.rows = rows;
         self.reading.questions.insert(0, question);
@@ -382,14 +415,17 @@ impl<'a> Reader<'a> {
         if partly_crossed_out {
             read.remarks.push(say!("crossed out: {struck}", "划掉：{struck}"));
             if !orders {
-                return Ok(Some(Intent::Cancel(Vec::new())));
+                return Ok(Some(Intent::Cancel { wants: Vec::new(), whole: true }));
             }
         }
         if !orders {
-            return Err(Trouble::Unclear(say!("it does not say what or how much", "没写要什么、要多少")));
+            return Err(Trouble::Unclear(say!(
+                "it does not say what or how much",
+                "没写要什么、要多少"
+            )));
         }
         let (tokens, money, total) = without_money(tokens)?;
-        let intent = intent(&tokens)?;
+        let intent = intent(trimmed(&tokens))?;
         self.check_money(&intent, &money, total.as_ref())?;
         Ok(Some(intent))
     }
@@ -400,12 +436,14 @@ impl<'a> Reader<'a> {
         let mut remarks = Vec::new();
         // Innermost first; each pass removes a pair.
         while let Some(end) = plain.iter().position(|c| *c == ')') {
-            let Some(begin) = plain.get(..end).unwrap_or_default().iter().rposition(|c| *c == '(') else {
+            let Some(begin) = plain.get(..end).unwrap_or_default().iter().rposition(|c| *c == '(')
+            else {
                 plain.splice(end..=end, [' ']);
                 continue;
             };
             let content: Vec<char> = plain.get(begin + 1..end).unwrap_or_default().to_vec();
-            let is_remark = self.vocabulary.is_remark(&content) && self.knowledge.doors.places(&content).is_empty();
+            let is_remark = self.vocabulary.is_remark(&content)
+                && self.knowledge.doors.places(&content).is_empty();
             if is_remark {
                 let text: String = content.iter().collect();
                 if !text.trim().is_empty() {
@@ -431,7 +469,8 @@ impl<'a> Reader<'a> {
         let mut tokens = Vec::new();
         let mut begin = 0;
         for (index, place) in places.iter().enumerate() {
-            tokens.extend(self.vocabulary.tokens(plain.get(begin..place.begin).unwrap_or_default()));
+            tokens
+                .extend(self.vocabulary.tokens(plain.get(begin..place.begin).unwrap_or_default()));
             tokens.push(Token::Door(index));
             begin = place.end;
             match &place.door {
@@ -460,7 +499,10 @@ impl<'a> Reader<'a> {
         let number = numbers.pop_first();
         if let Some((written, perhaps)) = open {
             if number.is_some() {
-                return Err(Trouble::Unclear(say!("also {written}: is that a door?", "还有“{written}”：是门牌吗？")));
+                return Err(Trouble::Unclear(say!(
+                    "also {written}: is that a door?",
+                    "还有“{written}”：是门牌吗？"
+                )));
             }
             return Err(ask_household(written, perhaps));
         }
@@ -482,19 +524,37 @@ impl<'a> Reader<'a> {
 
     /// Takes out doors, names and remarks. A word that may be a good stays; one that stands where names
     /// stand, after the door, is asked about together with others like it.
-    fn without_names(&mut self, tokens: Vec<Token>, read: &mut ReadEntry) -> Result<Vec<Token>, Trouble> {
-        let door = tokens.iter().position(|token| matches!(token, Token::Door(_) | Token::Household(_)));
-        let sole = self.relay.offered.len() <= 1 && (self.knowledge.filing.offers.len() == 1 || self.list.good.is_some());
+    fn without_names(
+        &mut self,
+        tokens: Vec<Token>,
+        read: &mut ReadEntry,
+    ) -> Result<Vec<Token>, Trouble> {
+        let door =
+            tokens.iter().position(|token| matches!(token, Token::Door(_) | Token::Household(_)));
+        let sole = self.relay.offered.len() <= 1
+            && (self.knowledge.filing.offers.len() == 1 || self.list.good.is_some());
         let mut kept = Vec::new();
         let mut names = Vec::new();
+        // An entry that says nothing else may name a good.
+        let says_more = tokens.iter().any(|token| {
+            !matches!(
+                token,
+                Token::Unknown(_)
+                    | Token::Door(_)
+                    | Token::Household(_)
+                    | Token::Remark(_)
+                    | Token::Separator
+            )
+        });
         for (index, token) in tokens.iter().enumerate() {
             match token {
                 Token::Door(_) | Token::Household(_) => {}
                 Token::Remark(text) => read.remarks.push(text.clone()),
                 Token::Unknown(word) => {
                     let before_door = door.is_some_and(|door| index < door);
-                    let like_good = looks_like_good(&tokens, index);
-                    let is_name = !like_good || (sole && !kept.iter().any(|token| matches!(token, Token::Good(_))));
+                    let like_good = looks_like_good(&tokens, index) || (!says_more && !before_door);
+                    let is_name = !like_good
+                        || (sole && !kept.iter().any(|token| matches!(token, Token::Good(_))));
                     if before_door && !like_good {
                         // 阳光妈妈 3-201: a name before the door.
                     } else if is_name {
@@ -507,6 +567,13 @@ impl<'a> Reader<'a> {
             }
         }
         let Some(first) = names.first() else { return Ok(kept) };
+        // 1份半, 2斤左右: a word about the amount is no name.
+        if let Some(word) = names.iter().find(|word| is_about_amounts(word)) {
+            return Err(Trouble::Unclear(say!(
+                "what does {word} mean here?",
+                "“{word}”是什么意思？"
+            )));
+        }
         if self.knowledge.one_by_one {
             return Err(Trouble::Ask(Box::new(self.good_question(first, None))));
         }
@@ -518,12 +585,19 @@ impl<'a> Reader<'a> {
     }
 
     /// What an intent comes to for a household, beside its earlier entries.
-    fn apply(&mut self, number: &str, intent: Intent, key: &str, row: u64) -> Result<Understood, Trouble> {
+    fn apply(
+        &mut self,
+        number: &str,
+        intent: Intent,
+        key: &str,
+        row: u64,
+    ) -> Result<Understood, Trouble> {
         let before = self.reading.households.get(number).cloned().unwrap_or_default();
         let (mode, lines, good) = match intent {
-            Intent::Cancel(wants) => {
+            Intent::Cancel { wants, whole } => {
                 let lines = self.lines(&wants, &before)?;
-                if !lines.is_empty() && !before.lines.is_empty() && lines != before.lines {
+                let other = lines != before.lines && (!whole || !before.lines.is_empty());
+                if !lines.is_empty() && other {
                     let reason = say!(
                         "it withdraws something else than {number} has in the list",
                         "要取消的与 {number} 在接龙里的不一致"
@@ -538,7 +612,8 @@ impl<'a> Reader<'a> {
             }
             Intent::Same => {
                 let lines = self.previous.clone();
-                let nothing = || say!("nothing that is understood stands above it", "上一条没有看懂的内容");
+                let nothing =
+                    || say!("nothing that is understood stands above it", "上一条没有看懂的内容");
                 (Mode::Fresh, lines.ok_or_else(nothing)?, None)
             }
             Intent::EachOfAll(mode, portion) => (mode, self.each_of_all(&portion)?, None),
@@ -551,6 +626,19 @@ impl<'a> Reader<'a> {
             }
         };
         let filing = self.knowledge.filing;
+        if before.said.is_empty() && mode == Mode::Adds {
+            let text = super::show::lines_text(&lines, filing);
+            let reading = format!("{number} {}", canonical(&lines, filing));
+            let choice = Choice {
+                text: say!("all that it wants: {text}", "一共就要：{text}"),
+                fact: Fact::Entry { written: key.to_owned(), reading },
+            };
+            let reason = say!(
+                "it adds to something that is not in the list",
+                "说是“再加”，但接龙里没有前一条"
+            );
+            return Err(Trouble::Ask(Box::new(self.unclear(key, reason, vec![choice]))));
+        }
         if before.said.is_empty() {
             let wanted = self.wanted(number, row);
             wanted.lines.clone_from(&lines);
@@ -567,8 +655,10 @@ impl<'a> Reader<'a> {
             }
             Mode::Adds if !repeated => sum(&before.lines, &lines)?,
             Mode::ReplacesAll => lines.clone(),
-            Mode::Replaces if before.lines.keys().all(|offer| lines.contains_key(offer)) => lines.clone(),
-            Mode::Fresh | Mode::Adds | Mode::Replaces => {
+            Mode::Replaces if before.lines.keys().all(|offer| lines.contains_key(offer)) => {
+                lines.clone()
+            }
+            Mode::Fresh | Mode::Joins | Mode::Adds | Mode::Replaces => {
                 let reading = |word: &str, lines: &Lines| Fact::Entry {
                     written: key.to_owned(),
                     reading: format!("{number} {word} {}", canonical(lines, filing)),
@@ -578,21 +668,28 @@ impl<'a> Reader<'a> {
                 some.extend(lines.clone());
                 let text = |lines: &Lines| super::show::lines_text(lines, filing);
                 let (add_text, only_text, some_text) = (text(&add), text(&lines), text(&some));
-                let mut choices = vec![
-                    Choice {
+                let first = match mode {
+                    Mode::Replaces => Choice {
+                        text: say!(
+                            "only this changes: together {some_text}",
+                            "只改这一样：合计 {some_text}"
+                        ),
+                        fact: reading("全部改成", &some),
+                    },
+                    _ => Choice {
                         text: say!("in addition: together {add_text}", "另外再加：合计 {add_text}"),
                         fact: reading("全部改成", &add),
                     },
-                    Choice {
-                        text: say!("instead: only {only_text}", "改成这些：只要 {only_text}"),
-                        fact: reading("全部改成", &lines),
-                    },
-                ];
-                if mode == Mode::Replaces {
-                    let text = say!("only this changes: together {some_text}", "只改这一样：合计 {some_text}");
-                    choices.insert(0, Choice { text, fact: reading("全部改成", &some) });
-                }
-                let reason = say!("{number} stands in the list before, with other goods", "{number} 前面已接过龙，内容不同");
+                };
+                let second = Choice {
+                    text: say!("instead: only {only_text}", "改成这些：只要 {only_text}"),
+                    fact: reading("全部改成", &lines),
+                };
+                let choices = vec![first, second];
+                let reason = say!(
+                    "{number} stands in the list before: is this more, or instead?",
+                    "{number} 前面已接过龙：是另加，还是改成这些？"
+                );
                 return Err(Trouble::Ask(Box::new(self.unclear(key, reason, choices))));
             }
         };
@@ -627,7 +724,10 @@ impl<'a> Reader<'a> {
         }
         let quantity = self.quantity(&variant, portion)?;
         if quantity == 0 || quantity > QUANTITY_MAX || cost(variant.filed, quantity) == Fen::ZERO {
-            return Err(Trouble::Unclear(say!("the quantity is zero or too large", "数量为零或过大")));
+            return Err(Trouble::Unclear(say!(
+                "the quantity is zero or too large",
+                "数量为零或过大"
+            )));
         }
         Ok((variant.offer, quantity))
     }
@@ -687,7 +787,9 @@ impl<'a> Reader<'a> {
         let filing = self.knowledge.filing;
         let likely = |index: OfferIndex| {
             let filed = filing.offers.get(usize::from(index));
-            offered.zip(filed).is_some_and(|(offered, filed)| !offered.prices.is_empty() && prices_agree(offered, filed))
+            offered.zip(filed).is_some_and(|(offered, filed)| {
+                !offered.prices.is_empty() && prices_agree(offered, filed)
+            })
         };
         let fact = |item, price| Fact::Good { word: word.to_owned(), item: Some((item, price)) };
         let mut choices = question::offer_choices(filing, likely, fact);
@@ -701,15 +803,19 @@ impl<'a> Reader<'a> {
     fn list_good(&self) -> Result<Vec<Variant<'a>>, Trouble> {
         let filing = self.knowledge.filing;
         if let Some(code) = &self.list.good {
-            let (item, price) = code.split_once('@').map_or((code.as_str(), None), |(i, p)| (i, Some(p)));
+            let (item, price) =
+                code.split_once('@').map_or((code.as_str(), None), |(i, p)| (i, Some(p)));
             let index = item.parse().ok().and_then(|item| offer_of(filing, item, price));
-            let found = index.and_then(|index| Some((index, filing.offers.get(usize::from(index))?)));
+            let found =
+                index.and_then(|index| Some((index, filing.offers.get(usize::from(index))?)));
             if let Some((offer, filed)) = found {
-                let offered = self.offered_as(offer).or_else(|| match self.relay.offered.as_slice() {
-                    [one] => Some(one),
-                    _ => None,
-                });
-                let key = offered.map_or_else(|| item.to_owned(), |offered| offered.key(&self.relay.offered));
+                let offered =
+                    self.offered_as(offer).or_else(|| match self.relay.offered.as_slice() {
+                        [one] => Some(one),
+                        _ => None,
+                    });
+                let key = offered
+                    .map_or_else(|| item.to_owned(), |offered| offered.key(&self.relay.offered));
                 return Ok(vec![Variant { offer, filed, offered, key }]);
             }
         }
@@ -723,7 +829,9 @@ impl<'a> Reader<'a> {
                     first.zip(filed).is_some_and(|(offered, filed)| prices_agree(offered, filed))
                 };
                 let fact = |item: ledger_core::types::ItemCode, price: Option<String>| {
-                    Fact::ListGood(price.map_or_else(|| item.to_string(), |price| format!("{item}@{price}")))
+                    Fact::ListGood(
+                        price.map_or_else(|| item.to_string(), |price| format!("{item}@{price}")),
+                    )
                 };
                 let choices = question::offer_choices(filing, likely, fact);
                 Err(Trouble::Ask(Box::new(Question::new(Subject::ListGood, choices))))
@@ -741,7 +849,8 @@ impl<'a> Reader<'a> {
             let variant = variants.into_iter().find(|variant| variant.key == key);
             let variant = variant.ok_or_else(|| say!("which of everything?", "“每样”指哪些？"))?;
             self.check_price(offered, &variant)?;
-            lines = sum(&lines, &Lines::from([(variant.offer, self.quantity(&variant, portion)?)]))?;
+            lines =
+                sum(&lines, &Lines::from([(variant.offer, self.quantity(&variant, portion)?)]))?;
         }
         if lines.is_empty() || lines.len() != self.knowledge.filing.offers.len() {
             let reason = say!(
@@ -765,7 +874,10 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let filing = question::offer_text(variant.filed);
-        let yes = Choice { text: say!("yes, the filing counts", "是，以备案价为准"), fact: Fact::PriceSeen(seen) };
+        let yes = Choice {
+            text: say!("yes, the filing counts", "是，以备案价为准"),
+            fact: Fact::PriceSeen(seen),
+        };
         let subject = Subject::Price { word, list, filing };
         Err(Trouble::Ask(Box::new(Question::new(subject, vec![yes]))))
     }
@@ -783,20 +895,32 @@ impl<'a> Reader<'a> {
             | Portion::Beside(count @ Amount::Count { thousandths, .. }, Amount::Grams(grams)) => {
                 let pieces = thousandths / 1_000;
                 let same = pack.is_some_and(|pack| {
-                    let whole = matches!(portion, Portion::Beside(Amount::Count { .. }, _)) && pack.checked_mul(pieces) == Some(*grams);
+                    let whole = matches!(portion, Portion::Beside(Amount::Count { .. }, _))
+                        && pack.checked_mul(pieces) == Some(*grams);
                     pack == *grams || whole
                 });
-                let known = pack.filter(|_| same && thousandths.is_multiple_of(1_000) && is_portion(variant, count));
-                let unclear = || say!("weight and number: is the weight one portion?", "又有重量又有份数：重量是一份的吗？");
+                let known = pack.filter(|_| {
+                    same && thousandths.is_multiple_of(1_000) && is_portion(variant, count)
+                });
+                let unclear = || {
+                    say!(
+                        "weight and number: is the weight one portion?",
+                        "又有重量又有份数：重量是一份的吗？"
+                    )
+                };
                 packs(variant.filed, known.ok_or_else(unclear)?, pieces)
             }
             Portion::Beside(Amount::Count { thousandths, unit }, count) => {
                 // 30枚装 2盒: what is in one, then how many.
                 let contents = variant.offered.and_then(|offered| offered.contents.as_ref());
-                let known = contents.is_some_and(|(many, of)| many * 1_000 == *thousandths && of == unit);
+                let known =
+                    contents.is_some_and(|(many, of)| many * 1_000 == *thousandths && of == unit);
                 match known {
                     true => self.single(variant, count),
-                    false => Err(Trouble::Unclear(say!("two numbers of one good", "同一商品写了两个数量"))),
+                    false => Err(Trouble::Unclear(say!(
+                        "two numbers of one good",
+                        "同一商品写了两个数量"
+                    ))),
                 }
             }
             Portion::Beside(..) | Portion::Times(..) => {
@@ -833,16 +957,25 @@ impl<'a> Reader<'a> {
         let contents = offered.and_then(|offered| offered.contents.as_ref());
         let bare = unit.is_empty();
         // 土豆10 of packs of 5 jin, 鸡蛋30 of boxes of 30: ten packs, or ten jin?
-        let by_weight = pack.is_some_and(|pack| pack != 500 && (thousandths / 2).is_multiple_of(pack));
-        let by_contents = contents.is_some_and(|(many, _)| *many > 1 && thousandths.is_multiple_of(many * 1_000));
+        let by_weight =
+            pack.is_some_and(|pack| pack != 500 && (thousandths / 2).is_multiple_of(pack));
+        let by_contents =
+            contents.is_some_and(|(many, _)| *many > 1 && thousandths.is_multiple_of(many * 1_000));
         if bare && (by_weight || by_contents) {
-            return Err(Trouble::Unclear(say!("a number alone: portions, or what is in them?", "只写了数字：是份数，还是斤数（个数）？")));
+            return Err(Trouble::Unclear(say!(
+                "a number alone: portions, or what is in them?",
+                "只写了数字：是份数，还是斤数（个数）？"
+            )));
         }
-        if let Some((many, of)) = contents.filter(|(_, of)| of == unit && offered.and_then(|o| o.unit.as_ref()) != Some(of)) {
+        if let Some((many, of)) = contents
+            .filter(|(_, of)| of == unit && offered.and_then(|o| o.unit.as_ref()) != Some(of))
+        {
             let count = whole()?;
             return match *many > 0 && count.is_multiple_of(*many) {
                 true => packs(filed, pack.unwrap_or(0), count / many),
-                false => Err(Trouble::Unclear(say!("it comes by {many} {of}", "是按 {many}{of} 卖的"))),
+                false => {
+                    Err(Trouble::Unclear(say!("it comes by {many} {of}", "是按 {many}{of} 卖的")))
+                }
             };
         }
         if is_portion(variant, amount) {
@@ -858,11 +991,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Amounts of money in an entry must be what the filing comes to.
-    fn check_money(&self, intent: &Intent, money: &[u64], total: Option<&Amount>) -> Result<(), Trouble> {
+    fn check_money(
+        &self,
+        intent: &Intent,
+        money: &[u64],
+        total: Option<&Amount>,
+    ) -> Result<(), Trouble> {
         let Intent::Order(_, wants) = intent else {
             return match (money, total) {
                 ([], None) => Ok(()),
-                _ => Err(Trouble::Unclear(say!("it names an amount of money or a total", "写了金额或合计"))),
+                _ => Err(Trouble::Unclear(say!(
+                    "it names an amount of money or a total",
+                    "写了金额或合计"
+                ))),
             };
         };
         if money.is_empty() && total.is_none() {
@@ -889,11 +1030,17 @@ impl<'a> Reader<'a> {
         }
         if let Some(amount) = total {
             let same = match wants.as_slice() {
-                [one] => self.item(one.good.as_deref(), &Portion::One(amount.clone())).ok() == lines.into_iter().next(),
+                [one] => {
+                    self.item(one.good.as_deref(), &Portion::One(amount.clone())).ok()
+                        == lines.into_iter().next()
+                }
                 _ => counts_to(wants, amount),
             };
             if !same {
-                return Err(Trouble::Unclear(say!("the total is not the sum of the goods", "合计与各项之和不符")));
+                return Err(Trouble::Unclear(say!(
+                    "the total is not the sum of the goods",
+                    "合计与各项之和不符"
+                )));
             }
         }
         Ok(())
@@ -907,31 +1054,76 @@ fn ask_household(written: String, perhaps: Vec<String>) -> Trouble {
     };
     let mut choices: Vec<Choice> = perhaps.into_iter().map(choice).collect();
     let nobody = say!("nobody: leave it out", "不是住户：不算");
-    choices.push(Choice { text: nobody, fact: Fact::Household { written: written.clone(), number: NOTHING.into() } });
+    choices.push(Choice {
+        text: nobody,
+        fact: Fact::Household { written: written.clone(), number: NOTHING.into() },
+    });
     Trouble::Ask(Box::new(Question::new(Subject::Household { written }, choices)))
 }
 
 /// Whether an unknown word stands where a good stands: beside an amount.
 fn looks_like_good(tokens: &[Token], index: usize) -> bool {
     let rest = tokens.get(index + 1..).unwrap_or_default();
-    let amount = |token: &Token| matches!(token, Token::Amount(_) | Token::Times | Token::Plus | Token::Each | Token::Money(_));
+    let amount = |token: &Token| {
+        matches!(
+            token,
+            Token::Amount(_) | Token::Times | Token::Plus | Token::Each | Token::Money(_)
+        )
+    };
     if rest.first().is_some_and(amount) {
         return true;
     }
     // 香菜 土豆各1份
-    let names = |token: &&Token| matches!(token, Token::Good(_) | Token::Unknown(_) | Token::Separator | Token::And);
+    let names = |token: &&Token| {
+        matches!(token, Token::Good(_) | Token::Unknown(_) | Token::Separator | Token::And)
+    };
     let after_names = rest.iter().find(|token| !names(token));
     if after_names == Some(&Token::Each) {
         return true;
     }
     // 2份香菜: an amount that no good before it takes.
     let before: Vec<&Token> = tokens.get(..index).unwrap_or_default().iter().rev().collect();
+    let first = tokens.iter().find(|token| {
+        !matches!(token, Token::Door(_) | Token::Household(_) | Token::Separator | Token::Remark(_))
+    });
+    let amount_first = matches!(first, Some(Token::Amount(_)));
     match before.as_slice() {
-        [Token::Amount(_), Token::Good(_) | Token::Unknown(_) | Token::Times | Token::Each | Token::Amount(_) | Token::Change, ..] => false,
+        [Token::Amount(_), ..] if amount_first => true,
+        [
+            Token::Amount(_),
+            Token::Good(_)
+            | Token::Unknown(_)
+            | Token::Times
+            | Token::Each
+            | Token::Amount(_)
+            | Token::Change,
+            ..,
+        ] => false,
         [Token::Amount(_), ..] => true,
-        [Token::Cancel | Token::Change | Token::ChangeAll | Token::Add | Token::And | Token::Slash | Token::Minus, ..] => true,
+        [
+            Token::Cancel
+            | Token::Change
+            | Token::ChangeAll
+            | Token::Add
+            | Token::And
+            | Token::Slash
+            | Token::Minus,
+            ..,
+        ] => true,
         _ => false,
     }
+}
+
+/// Words that say how much, or that it is not certain.
+fn is_about_amounts(word: &str) -> bool {
+    const WORDS: [&str; 17] = [
+        "半", "两", "或", "或者", "还是", "左右", "大约", "大概", "约", "多", "几", "至", "到",
+        "以上", "以内", "最多", "至少",
+    ];
+    let chars = chars(word);
+    let unit = number::count_unit_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
+    let number = number::number_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
+    unit || number || WORDS.iter().any(|known| word == *known)
 }
 
 /// Takes amounts of money and totals out.
@@ -953,9 +1145,27 @@ fn without_money(tokens: Vec<Token>) -> Result<(Vec<Token>, Vec<u64>, Option<Amo
     Ok((kept, money, total))
 }
 
+/// Without the separators at both ends.
+fn trimmed(tokens: &[Token]) -> &[Token] {
+    let separates = |token: &Token| matches!(token, Token::Separator | Token::And);
+    let begin = tokens.iter().take_while(|token| separates(token)).count();
+    let tokens = match tokens.get(begin..).unwrap_or_default() {
+        // 3-201 / 土豆2份
+        [Token::Slash | Token::Minus, rest @ ..]
+            if matches!(rest.first(), Some(Token::Good(_))) =>
+        {
+            rest
+        }
+        tokens => tokens,
+    };
+    let end = tokens.len() - tokens.iter().rev().take_while(|token| separates(token)).count();
+    tokens.get(..end).unwrap_or_default()
+}
+
 /// Reads the words of an order. Everything has to fit; what does not is asked about.
 fn intent(tokens: &[Token]) -> Result<Intent, String> {
-    let ordering: Vec<&Token> = tokens.iter().filter(|token| !matches!(token, Token::Separator)).collect();
+    let ordering: Vec<&Token> =
+        tokens.iter().filter(|token| !matches!(token, Token::Separator)).collect();
     if ordering.contains(&&Token::Same) {
         return match ordering.as_slice() {
             [Token::Same] => Ok(Intent::Same),
@@ -966,17 +1176,18 @@ fn intent(tokens: &[Token]) -> Result<Intent, String> {
         return Err(say!("everything: how much of each?", "“全要”：每样多少？"));
     }
     if ordering.contains(&&Token::Cancel) {
-        let rest: Vec<Token> = match ordering.as_slice() {
-            [Token::Cancel, rest @ ..] if rest.is_empty() => Vec::new(),
-            [rest @ .., Token::Cancel] => rest.iter().map(|token| (*token).clone()).collect(),
+        let (rest, last) = match tokens {
+            [rest @ .., Token::Cancel] => (trimmed(rest), true),
+            [Token::Cancel, rest @ ..] => (trimmed(rest), false),
             _ => return Err(say!("what is withdrawn, and what stays?", "取消哪些、保留哪些？")),
         };
         if rest.is_empty() {
-            return Ok(Intent::Cancel(Vec::new()));
+            return Ok(Intent::Cancel { wants: Vec::new(), whole: true });
         }
-        return match items(&rest) {
-            Ok(wants) if wants.iter().all(|want| want.good.is_some()) || wants.len() == 1 => Ok(Intent::Cancel(wants)),
-            _ => Err(say!("what is withdrawn, and what stays?", "取消哪些、保留哪些？")),
+        return match items(rest) {
+            // 土豆2份 鸡蛋1盒不要了 may mean the eggs alone.
+            Ok(wants) => Ok(Intent::Cancel { whole: last && wants.len() == 1, wants }),
+            Err(_) => Err(say!("what is withdrawn, and what stays?", "取消哪些、保留哪些？")),
         };
     }
     let (mode, rest) = match tokens {
@@ -990,17 +1201,22 @@ fn intent(tokens: &[Token]) -> Result<Intent, String> {
         return match rest {
             [Token::Amount(amount @ Amount::Count { .. })] => {
                 let want = Want { good: None, portion: Portion::One(amount.clone()) };
+                let mode = if mode == Mode::Fresh { Mode::Joins } else { mode };
                 Ok(Intent::Order(mode, vec![want]))
             }
             _ => Err(say!("\"+\": one more of what?", "“+”：加的是什么？")),
         };
     }
     match rest {
-        [Token::EachOfAll, Token::Amount(amount)] | [Token::EachOfAll, Token::Each, Token::Amount(amount)] | [Token::Each, Token::Amount(amount)] => {
+        [Token::EachOfAll, Token::Amount(amount)]
+        | [Token::EachOfAll, Token::Each, Token::Amount(amount)]
+        | [Token::Each, Token::Amount(amount)] => {
             return Ok(Intent::EachOfAll(mode, Portion::One(amount.clone())));
         }
         _ => {}
     }
+    let plus = rest.windows(2).any(|pair| matches!(pair, [Token::Plus, Token::Amount(_)]));
+    let mode = if plus && mode == Mode::Fresh { Mode::Joins } else { mode };
     Ok(Intent::Order(mode, items(rest)?))
 }
 
@@ -1036,18 +1252,28 @@ fn items(tokens: &[Token]) -> Result<Vec<Want>, String> {
                 if waiting.is_empty() {
                     return Err(unclear());
                 }
-                wants.extend(waiting.drain(..).map(|good| Want { good: Some(good), portion: portion.clone() }));
+                wants.extend(
+                    waiting
+                        .drain(..)
+                        .map(|good| Want { good: Some(good), portion: portion.clone() }),
+                );
                 i += 2 + length;
             }
             Token::Times | Token::Plus | Token::Amount(_) => {
                 let sign = !matches!(token, Token::Amount(_));
                 // A plus between goods joins them.
-                if *token == Token::Plus && waiting.is_empty() && matches!(tokens.get(i + 1), Some(Token::Good(_))) && !wants.is_empty() {
+                let between = !waiting.is_empty() || !wants.is_empty();
+                if *token == Token::Plus
+                    && between
+                    && matches!(tokens.get(i + 1), Some(Token::Good(_)))
+                {
                     begins = true;
                     i += 1;
                     continue;
                 }
-                let Some(Token::Amount(amount)) = tokens.get(i + usize::from(sign)) else { return Err(unclear()) };
+                let Some(Token::Amount(amount)) = tokens.get(i + usize::from(sign)) else {
+                    return Err(unclear());
+                };
                 let after = i + usize::from(sign) + 1;
                 let (portion, length) = portion(amount, tokens.get(after..).unwrap_or_default())?;
                 let next = after + length;
@@ -1067,27 +1293,39 @@ fn items(tokens: &[Token]) -> Result<Vec<Want>, String> {
                                 i = good_at + 1;
                                 continue;
                             }
-                            None if wants.is_empty() && tokens.get(..i).is_some_and(|before| before.iter().all(|t| matches!(t, Token::Separator | Token::And))) => {
+                            None if wants.is_empty()
+                                && tokens.get(..i).is_some_and(|before| {
+                                    before
+                                        .iter()
+                                        .all(|t| matches!(t, Token::Separator | Token::And))
+                                }) =>
+                            {
                                 wants.push(Want { good: None, portion });
                             }
                             _ => return Err(unclear()),
                         }
                     }
-                    [.., _] => return Err(say!("is it that much of each good?", "是每样都这么多吗？")),
+                    [.., _] => {
+                        return Err(say!("is it that much of each good?", "是每样都这么多吗？"));
+                    }
                 }
                 begins = false;
                 i = next;
             }
             Token::Change => {
                 // 土豆2份改成3份
-                let (Some(last), Some(Token::Amount(amount)), None) = (wants.last_mut(), tokens.get(i + 1), waiting.first()) else {
+                let (Some(last), Some(Token::Amount(amount)), None) =
+                    (wants.last_mut(), tokens.get(i + 1), waiting.first())
+                else {
                     return Err(unclear());
                 };
                 let (portion, length) = portion(amount, tokens.get(i + 2..).unwrap_or_default())?;
                 last.portion = portion;
                 i += 2 + length;
             }
-            Token::Add if !wants.is_empty() && matches!(tokens.get(i + 1), Some(Token::Good(_))) => {
+            Token::Add
+                if !wants.is_empty() && matches!(tokens.get(i + 1), Some(Token::Good(_))) =>
+            {
                 begins = true;
                 i += 1;
             }
@@ -1103,12 +1341,19 @@ fn items(tokens: &[Token]) -> Result<Vec<Want>, String> {
 /// An amount with what belongs to it, and how many more tokens that takes.
 fn portion(amount: &Amount, rest: &[Token]) -> Result<(Portion, usize), String> {
     match rest {
-        [Token::Times, Token::Amount(Amount::Count { thousandths, .. }), ..] if thousandths.is_multiple_of(1_000) => {
+        [Token::Times, Token::Amount(Amount::Count { thousandths, .. }), ..]
+            if thousandths.is_multiple_of(1_000) =>
+        {
             Ok((Portion::Times(amount.clone(), thousandths / 1_000), 2))
         }
         [Token::Amount(second), after @ ..] => {
             // 5斤 2份鸡蛋 may be five jin, then two eggs.
-            if matches!(after.first(), Some(Token::Good(_))) && !matches!(after.get(1), Some(Token::Amount(_) | Token::Times | Token::Each | Token::Plus)) {
+            if matches!(after.first(), Some(Token::Good(_)))
+                && !matches!(
+                    after.get(1),
+                    Some(Token::Amount(_) | Token::Times | Token::Each | Token::Plus)
+                )
+            {
                 return Err(say!("goods and amounts do not fit together", "商品和数量对不上"));
             }
             Ok((Portion::Beside(amount.clone(), second.clone()), 1))
@@ -1128,8 +1373,13 @@ fn choose<'a>(mut variants: Vec<Variant<'a>>, portion: &Portion) -> Result<Varia
             Portion::One(amount) | Portion::Beside(amount, _) | Portion::Times(amount, _) => amount,
         };
         let fits = |variant: &Variant<'_>| match first {
-            Amount::Grams(grams) => variant.offered.and_then(|offered| offered.pack) == Some(*grams),
-            Amount::Count { unit, .. } => !unit.is_empty() && variant.offered.and_then(|offered| offered.unit.as_ref()) == Some(unit),
+            Amount::Grams(grams) => {
+                variant.offered.and_then(|offered| offered.pack) == Some(*grams)
+            }
+            Amount::Count { unit, .. } => {
+                !unit.is_empty()
+                    && variant.offered.and_then(|offered| offered.unit.as_ref()) == Some(unit)
+            }
         };
         variants.retain(fits);
     }
@@ -1156,7 +1406,8 @@ fn is_portion(variant: &Variant<'_>, amount: &Amount) -> bool {
     let Amount::Count { unit, .. } = amount else { return false };
     let offered = variant.offered;
     let by_weight = offered.is_some_and(|offered| {
-        offered.pack.is_none() && offered.prices.iter().any(|price| matches!(price.per, Per::Grams(_)))
+        offered.pack.is_none()
+            && offered.prices.iter().any(|price| matches!(price.per, Per::Grams(_)))
     });
     let named = offered.and_then(|offered| offered.unit.as_ref()) == Some(unit);
     named || (!by_weight && (unit.is_empty() || unit == "份"))
@@ -1182,18 +1433,24 @@ fn weight(unit: Unit, pack: Option<u64>, grams: u64) -> Result<u64, Trouble> {
             let jin = format!("{}.{:03}", pack / 1_000, pack % 1_000);
             Err(Trouble::Unclear(say!("it comes in packs of {jin} kg", "是按每份 {jin} 公斤卖的")))
         }
-        (Unit::Piece, None) => Err(Trouble::Unclear(say!("it is sold by the piece, not by weight", "是按件卖的，不按重量"))),
+        (Unit::Piece, None) => Err(Trouble::Unclear(say!(
+            "it is sold by the piece, not by weight",
+            "是按件卖的，不按重量"
+        ))),
     }
 }
 
 /// Whether every price of the heading is the filing's.
 fn prices_agree(offered: &Offered, filed: &Offer) -> bool {
     let filed_fen = u64::from(filed.price.get());
-    let scaled = |fen: u64, grams: u64, each: u64| fen.checked_mul(each) == filed_fen.checked_mul(grams);
+    let scaled =
+        |fen: u64, grams: u64, each: u64| fen.checked_mul(each) == filed_fen.checked_mul(grams);
     offered.prices.iter().all(|price| match (price.per, filed.unit, offered.pack) {
         (Per::Grams(grams), Unit::Weight, _) => scaled(price.fen, grams, 1_000),
         // Sold by the pack: the price of the weight in it.
-        (Per::Grams(grams), Unit::Piece, pack) => price.fen.checked_mul(pack.unwrap_or(grams)) == filed_fen.checked_mul(grams),
+        (Per::Grams(grams), Unit::Piece, pack) => {
+            price.fen.checked_mul(pack.unwrap_or(grams)) == filed_fen.checked_mul(grams)
+        }
         (Per::Portion, Unit::Piece, _) => price.fen == filed_fen,
         (Per::Portion, Unit::Weight, Some(pack)) => scaled(price.fen, pack, 1_000),
         (Per::Portion, Unit::Weight, None) | (Per::Other, ..) => false,
@@ -1205,7 +1462,9 @@ fn counts_to(wants: &[Want], amount: &Amount) -> bool {
     let mut all = 0u64;
     for want in wants {
         match &want.portion {
-            Portion::One(Amount::Count { thousandths, .. }) => all = all.saturating_add(*thousandths),
+            Portion::One(Amount::Count { thousandths, .. }) => {
+                all = all.saturating_add(*thousandths)
+            }
             _ => return false,
         }
     }
@@ -1218,7 +1477,10 @@ fn sum(a: &Lines, b: &Lines) -> Result<Lines, Trouble> {
         let all = sum.entry(*offer).or_default();
         *all = all.saturating_add(*quantity);
         if *all > QUANTITY_MAX {
-            return Err(Trouble::Unclear(say!("the quantity is zero or too large", "数量为零或过大")));
+            return Err(Trouble::Unclear(say!(
+                "the quantity is zero or too large",
+                "数量为零或过大"
+            )));
         }
     }
     Ok(sum)
@@ -1243,7 +1505,9 @@ pub(super) fn cost(offer: &Offer, quantity: u64) -> Fen {
 
 /// What lines cost by the filing.
 pub(super) fn total_of(lines: &Lines, filing: &Filing) -> Fen {
-    let costs = lines.iter().filter_map(|(offer, quantity)| Some(cost(filing.offers.get(usize::from(*offer))?, *quantity)));
+    let costs = lines.iter().filter_map(|(offer, quantity)| {
+        Some(cost(filing.offers.get(usize::from(*offer))?, *quantity))
+    });
     costs.fold(Fen::ZERO, Fen::saturating_add)
 }
 

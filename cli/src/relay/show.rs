@@ -22,7 +22,8 @@ const WRITTEN_CHARS_MAX: usize = 40;
 pub(super) fn lines_text(lines: &Lines, filing: &Filing) -> String {
     let texts = lines.iter().filter_map(|(index, quantity)| {
         let offer = filing.offers.get(usize::from(*index))?;
-        let quantity = Quantity::new(u32::try_from(*quantity).unwrap_or(u32::MAX)).to_text(offer.unit);
+        let quantity =
+            Quantity::new(u32::try_from(*quantity).unwrap_or(u32::MAX)).to_text(offer.unit);
         let unit = match offer.unit {
             Unit::Weight => word!(" kg", " 公斤"),
             Unit::Piece => word!("", " 件"),
@@ -61,18 +62,25 @@ pub(super) fn entries(reading: &Reading, filing: &Filing) -> String {
     let mut text = output::table(&headings, rows);
     for (row, talk) in &reading.talk {
         let talk = shortened(talk);
-        text.push_str(&say!("\nline {row} orders nothing: {talk}", "\n第 {row} 行不是接龙：{talk}"));
+        text.push_str(&say!(
+            "\nline {row} orders nothing: {talk}",
+            "\n第 {row} 行不是接龙：{talk}"
+        ));
     }
     if reading.too_many > 0 {
         let count = reading.too_many;
-        text.push_str(&say!("\n{count} entries beyond the limit are not read", "\n超出上限的 {count} 条未读取"));
+        text.push_str(&say!(
+            "\n{count} entries beyond the limit are not read",
+            "\n超出上限的 {count} 条未读取"
+        ));
     }
     let (households, total) = understood(reading, filing);
     text.push_str(&say!(
         "\n{households} households understood, {total} yuan by the filing",
         "\n看懂 {households} 户，按备案价合计 {total} 元"
     ));
-    let open = reading.entries.iter().filter(|entry| matches!(entry.result, Understood::Asked(_))).count();
+    let open =
+        reading.entries.iter().filter(|entry| matches!(entry.result, Understood::Asked(_))).count();
     if open > 0 {
         text.push_str(&say!("; {open} entries are not clear", "；{open} 条没看懂"));
     }
@@ -81,9 +89,11 @@ pub(super) fn entries(reading: &Reading, filing: &Filing) -> String {
 
 /// Households whose order is clear, and what they come to.
 fn understood(reading: &Reading, filing: &Filing) -> (usize, String) {
-    let clear = reading.households.values().filter(|wanted| !wanted.open && !wanted.lines.is_empty());
+    let clear =
+        reading.households.values().filter(|wanted| !wanted.open && !wanted.lines.is_empty());
     let totals: Vec<_> = clear.map(|wanted| total_of(&wanted.lines, filing)).collect();
-    let total = totals.iter().fold(ledger_core::types::Fen::ZERO, |sum, one| sum.saturating_add(*one));
+    let total =
+        totals.iter().fold(ledger_core::types::Fen::ZERO, |sum, one| sum.saturating_add(*one));
     (totals.len(), total.to_yuan())
 }
 
@@ -99,7 +109,7 @@ fn meaning(entry: &ReadEntry, filing: &Filing) -> String {
         Understood::Order(mode, lines) => {
             let lines = lines_text(lines, filing);
             match mode {
-                Mode::Fresh => lines,
+                Mode::Fresh | Mode::Joins => lines,
                 Mode::Adds => say!("in addition: {lines}", "另加：{lines}"),
                 Mode::Replaces | Mode::ReplacesAll => say!("instead: {lines}", "改成：{lines}"),
             }
@@ -125,7 +135,8 @@ pub(super) fn questions(reading: &Reading) -> String {
         let rows: Vec<String> = question.rows.iter().take(8).map(u64::to_string).collect();
         let rows = rows.join(",");
         let text = question.text();
-        let choices: Vec<String> = question.choices.iter().map(|choice| choice.text.clone()).collect();
+        let choices: Vec<String> =
+            question.choices.iter().map(|choice| choice.text.clone()).collect();
         let choices = choices.join(" | ");
         say!("? line {rows}: {text} [{choices}]", "？第 {rows} 行：{text}［{choices}］")
     });
@@ -134,18 +145,30 @@ pub(super) fn questions(reading: &Reading) -> String {
 
 /// What would change in the ledger.
 pub(super) fn changes(plan: &Plan, filing: &Filing) -> String {
-    let rows = plan.changes.iter().chain(&plan.missing).filter(|change| change.kind != Kind::Unchanged).map(|change| {
-        let Change { household, order, kind, before, after, .. } = change;
-        let what = match kind {
-            Kind::New => word!("new", "新增"),
-            Kind::Changed => word!("change", "修改"),
-            Kind::Withdrawn => word!("withdraw", "取消"),
-            Kind::Missing => word!("not in the list", "接龙里没有了"),
-            Kind::Unchanged => "",
-        };
-        let total = total_of(after, filing).to_yuan();
-        vec![household.clone(), order.to_string(), what.to_owned(), lines_text(before, filing), lines_text(after, filing), total]
-    });
+    let rows = plan
+        .changes
+        .iter()
+        .chain(&plan.missing)
+        .filter(|change| change.kind != Kind::Unchanged)
+        .map(|change| {
+            let Change { household, order, kind, before, after, .. } = change;
+            let what = match kind {
+                Kind::New => word!("new", "新增"),
+                Kind::Changed => word!("change", "修改"),
+                Kind::Withdrawn => word!("withdraw", "取消"),
+                Kind::Missing => word!("not in the list", "接龙里没有了"),
+                Kind::Unchanged => "",
+            };
+            let total = total_of(after, filing).to_yuan();
+            vec![
+                household.clone(),
+                order.to_string(),
+                what.to_owned(),
+                lines_text(before, filing),
+                lines_text(after, filing),
+                total,
+            ]
+        });
     let headings = [
         word!("HOUSEHOLD", "户号"),
         word!("ORDER", "订单"),
@@ -202,7 +225,8 @@ pub(super) fn line_answers(lines: &Lines, filing: &Filing) -> Vec<LineAnswer> {
         Some(LineAnswer {
             item: offer.item.to_string(),
             price: yuan(offer.price),
-            quantity: Quantity::new(u32::try_from(*quantity).unwrap_or(u32::MAX)).to_text(offer.unit),
+            quantity: Quantity::new(u32::try_from(*quantity).unwrap_or(u32::MAX))
+                .to_text(offer.unit),
             total: cost(offer, *quantity).to_yuan(),
         })
     });
@@ -214,9 +238,11 @@ pub(super) fn entry_answers<'a>(reading: &'a Reading, filing: &Filing) -> Vec<En
     let answers = reading.entries.iter().map(|entry| {
         let none = Lines::new();
         let (understood, reason, lines) = match &entry.result {
-            Understood::Order(Mode::Fresh, lines) => ("order", None, lines),
+            Understood::Order(Mode::Fresh | Mode::Joins, lines) => ("order", None, lines),
             Understood::Order(Mode::Adds, lines) => ("addition", None, lines),
-            Understood::Order(Mode::Replaces | Mode::ReplacesAll, lines) => ("replacement", None, lines),
+            Understood::Order(Mode::Replaces | Mode::ReplacesAll, lines) => {
+                ("replacement", None, lines)
+            }
             Understood::Cancelled => ("withdrawn", None, &none),
             Understood::Doubled => ("repeated", None, &none),
             Understood::CrossedOut => ("crossed_out", None, &none),

@@ -53,7 +53,15 @@ fn shop(offers: &[(&str, Unit, u32)]) -> OpenGroupBuy {
     let offers = offers.iter().map(|(item, unit, price)| {
         let price = UnitPrice::new(*price);
         let split = Split { goods: price, ..Split::default() };
-        Offer { item: item.parse().expect("a code"), unit: *unit, price, quote: price, split, stock: None, cap: None }
+        Offer {
+            item: item.parse().expect("a code"),
+            unit: *unit,
+            price,
+            quote: price,
+            split,
+            stock: None,
+            cap: None,
+        }
     });
     view.filing.offers = List::new(offers.collect()).expect("they fit");
     view
@@ -68,17 +76,49 @@ fn shop_named(name: &str) -> (OpenGroupBuy, Vec<(&'static str, &'static str)>) {
         "potato" => (shop(&[("potato", PC, 990)]), vec![("土豆", "potato")]),
         "potato_new" => (shop(&[("potato", PC, 990)]), vec![]),
         "veg" => (
-            shop(&[("potato", KG, 396), ("tomato", KG, 700), ("cabbage", KG, 300), ("egg", PC, 1_200), ("garlic", KG, 1_600)]),
-            vec![("土豆", "potato"), ("西红柿", "tomato"), ("番茄", "tomato"), ("白菜", "cabbage"), ("大白菜", "cabbage"), ("鸡蛋", "egg"), ("大蒜", "garlic")],
+            shop(&[
+                ("potato", KG, 396),
+                ("tomato", KG, 700),
+                ("cabbage", KG, 300),
+                ("egg", PC, 1_200),
+                ("garlic", KG, 1_600),
+            ]),
+            vec![
+                ("土豆", "potato"),
+                ("西红柿", "tomato"),
+                ("番茄", "tomato"),
+                ("白菜", "cabbage"),
+                ("大白菜", "cabbage"),
+                ("鸡蛋", "egg"),
+                ("大蒜", "garlic"),
+            ],
         ),
-        "veg_new" => (shop(&[("potato", KG, 396), ("tomato", KG, 700), ("egg", PC, 1_200)]), vec![]),
+        "veg_new" => {
+            (shop(&[("potato", KG, 396), ("tomato", KG, 700), ("egg", PC, 1_200)]), vec![])
+        }
         "packs" => (
-            shop(&[("potato5", PC, 990), ("tomato3", PC, 1_050), ("egg30", PC, 1_880), ("corn", PC, 1_500)]),
+            shop(&[
+                ("potato5", PC, 990),
+                ("tomato3", PC, 1_050),
+                ("egg30", PC, 1_880),
+                ("corn", PC, 1_500),
+            ]),
             vec![("土豆", "potato5"), ("西红柿", "tomato3"), ("鸡蛋", "egg30"), ("玉米", "corn")],
         ),
         "fruit" => (
-            shop(&[("apple5", PC, 2_990), ("apple10", PC, 5_500), ("orange", PC, 1_990), ("grape", KG, 1_960)]),
-            vec![("苹果2500克", "apple5"), ("苹果5000克", "apple10"), ("橙子", "orange"), ("葡萄", "grape"), ("脐橙", "orange")],
+            shop(&[
+                ("apple5", PC, 2_990),
+                ("apple10", PC, 5_500),
+                ("orange", PC, 1_990),
+                ("grape", KG, 1_960),
+            ]),
+            vec![
+                ("苹果2500克", "apple5"),
+                ("苹果5000克", "apple10"),
+                ("橙子", "orange"),
+                ("葡萄", "grape"),
+                ("脐橙", "orange"),
+            ],
         ),
         "milk" => (
             shop(&[("milk", PC, 4_500), ("yogurt", PC, 3_200)]),
@@ -119,7 +159,10 @@ fn doors() -> Doors {
 
 fn read_with(list: &str, view: &OpenGroupBuy, memory: &Memory) -> Reading {
     let doors = doors();
-    read(&text::lines(list), Knowledge { filing: &view.filing, doors: &doors, memory, one_by_one: false })
+    read(
+        &text::lines(list),
+        Knowledge { filing: &view.filing, doors: &doors, memory, one_by_one: false },
+    )
 }
 
 fn plan_of(reading: &Reading, view: &OpenGroupBuy) -> Plan {
@@ -139,12 +182,18 @@ fn seen(list: &str, shop: &str) -> String {
             let label = good.label.as_ref().map_or(String::new(), |label| format!("{label} "));
             let pack = good.pack.map_or(String::new(), |grams| format!(" {grams}g"));
             let unit = good.unit.as_ref().map_or(String::new(), |unit| format!(" per {unit}"));
-            let contents = good.contents.as_ref().map_or(String::new(), |(n, of)| format!(" of {n}{of}"));
+            let contents =
+                good.contents.as_ref().map_or(String::new(), |(n, of)| format!(" of {n}{of}"));
             format!("offered: {label}{}{pack}{unit}{contents} at {}", good.name, good.prices_text())
         })
         .collect();
     check(&reading, &view);
-    format!("{}\n\n{}\n\n{}", offered.join("\n"), show::entries(&reading, &view.filing), show::questions(&reading))
+    format!(
+        "{}\n\n{}\n\n{}",
+        offered.join("\n"),
+        show::entries(&reading, &view.filing),
+        show::questions(&reading)
+    )
 }
 
 /// What holds for every list.
@@ -154,7 +203,8 @@ fn check(reading: &Reading, view: &OpenGroupBuy) {
     for change in &plan.changes {
         let request = change.request.as_ref().expect("nothing stands in the ledger yet");
         let by_filing = request.lines.iter().map(|line| {
-            let offer = view.filing.offers.get(usize::from(line.offer)).expect("an offer of the filing");
+            let offer =
+                view.filing.offers.get(usize::from(line.offer)).expect("an offer of the filing");
             offer.total(line.quantity)
         });
         let sum = by_filing.fold(Fen::ZERO, Fen::saturating_add);
@@ -162,7 +212,8 @@ fn check(reading: &Reading, view: &OpenGroupBuy) {
         assert_ne!(sum, Fen::ZERO);
         assert!(!reading.households[&change.household].open);
     }
-    for entry in reading.entries.iter().filter(|entry| matches!(entry.result, Understood::Asked(_))) {
+    for entry in reading.entries.iter().filter(|entry| matches!(entry.result, Understood::Asked(_)))
+    {
         let known = entry.household.as_ref().and_then(|number| reading.households.get(number));
         assert!(known.is_none_or(|wanted| wanted.open), "an open entry holds its household back");
         let asked = reading.questions.iter().any(|question| question.rows.contains(&entry.row));
@@ -270,7 +321,9 @@ fn a_list_beyond_the_bounds_is_never_half_understood_in_silence() {
 
 /// Enters what a plan sends, as the ledger would.
 fn enter(view: &mut OpenGroupBuy, plan: &Plan) {
-    for request in plan.changes.iter().chain(&plan.missing).filter_map(|change| change.request.as_ref()) {
+    for request in
+        plan.changes.iter().chain(&plan.missing).filter_map(|change| change.request.as_ref())
+    {
         let known = view.orders.iter_mut().find(|(number, _)| *number == request.order);
         match known {
             None => {
@@ -292,10 +345,15 @@ fn enter(view: &mut OpenGroupBuy, plan: &Plan) {
 }
 
 fn kinds(plan: &Plan) -> Vec<(&str, Kind)> {
-    plan.changes.iter().chain(&plan.missing).map(|change| (change.household.as_str(), change.kind)).collect()
+    plan.changes
+        .iter()
+        .chain(&plan.missing)
+        .map(|change| (change.household.as_str(), change.kind))
+        .collect()
 }
 
-const MONDAY: &str = "#接龙\n土豆5斤 9.9元\n\n1. 3-201 2份\n2. 3-202 1份\n3. 3-203 1份\n4. 3-301 1份\n";
+const MONDAY: &str =
+    "#接龙\n土豆5斤 9.9元\n\n1. 3-201 2份\n2. 3-202 1份\n3. 3-203 1份\n4. 3-301 1份\n";
 
 #[test]
 fn a_pasted_update_becomes_additions_changes_and_withdrawals() {
@@ -308,7 +366,8 @@ fn a_pasted_update_becomes_additions_changes_and_withdrawals() {
     let again = plan_of(&read_with(MONDAY, &view, &memory), &view);
     assert!(kinds(&again).iter().all(|(_, kind)| *kind == Kind::Unchanged), "{:?}", kinds(&again));
 
-    let update = "#接龙\n土豆5斤 9.9元\n\n1. 3-201 3份\n2. 3-202 取消\n3. 3-203 1份\n5. 4-101 2份\n";
+    let update =
+        "#接龙\n土豆5斤 9.9元\n\n1. 3-201 3份\n2. 3-202 取消\n3. 3-203 1份\n5. 4-101 2份\n";
     let plan = plan_of(&read_with(update, &view, &memory), &view);
     assert_eq!(
         kinds(&plan),
@@ -351,13 +410,21 @@ fn nothing_is_withdrawn_while_anything_may_be_meant_by_an_entry() {
 fn an_order_number_finds_its_household_and_tells_nothing() {
     let (view, _) = shop_named("potato");
     let tags = tags(&view);
-    let number = |household: &str, list: &str| plan::order_no(&tags.tag(household).expect("known"), list).expect("a number");
+    let number = |household: &str, list: &str| {
+        plan::order_no(&tags.tag(household).expect("known"), list).expect("a number")
+    };
     assert_eq!(number("3-201", ""), number("3-201", ""));
     assert_ne!(number("3-201", ""), number("3-202", ""));
     assert_ne!(number("3-201", ""), number("3-201", "night"));
-    assert!(number("3-201", "").as_str().len() == 16 && !number("3-201", "").as_str().contains("201"));
+    assert!(
+        number("3-201", "").as_str().len() == 16 && !number("3-201", "").as_str().contains("201")
+    );
     let other = directory::tests::directory(&["3-202", "3-201"]).tags(&view.id);
-    assert_ne!(plan::order_no(&other.tag("3-201").expect("known"), ""), Some(number("3-201", "")), "the secret decides");
+    assert_ne!(
+        plan::order_no(&other.tag("3-201").expect("known"), ""),
+        Some(number("3-201", "")),
+        "the secret decides"
+    );
 }
 
 #[test]

@@ -37,14 +37,13 @@ pub(super) fn line(text: &str) -> Line {
 
 fn plain_line(row: u64, line: &str) -> Line {
     let mut chars = plain_chars(line);
+    blank_dashes(&mut chars);
     mask_phones(&mut chars);
     let (number, begin) = list_number(&chars);
     let rest = chars.get(begin..).unwrap_or_default();
     let of = |struck: bool| {
-        let text: String = rest
-            .iter()
-            .map(|(c, is)| if *is == struck { *c } else { ' ' })
-            .collect();
+        let text: String =
+            rest.iter().map(|(c, is)| if *is == struck { *c } else { ' ' }).collect();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     Line { row, number, text: of(false), struck: of(true) }
@@ -141,8 +140,8 @@ fn plain_char(c: char) -> char {
         '½' => '半',
         '❌' | '❎' => '❌',
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' | '\u{2500}' => '-',
-        '!' | '?' | ':' | '~' | '=' | '"' | '\'' | '\\' | '^' | '_' | '`' | '…' | '“' | '”' | '‘'
-        | '’' | '·' | '・' | '•' | '@' | '$' | '%' => ' ',
+        '!' | '?' | ':' | '~' | '=' | '"' | '\'' | '\\' | '^' | '_' | '`' | '…' | '“' | '”'
+        | '‘' | '’' | '·' | '・' | '•' | '@' | '$' | '%' => ' ',
         c if c.is_control() || c.is_whitespace() || is_picture(c) => ' ',
         c if c.is_ascii_lowercase() => c.to_ascii_uppercase(),
         c => simplified(c),
@@ -172,6 +171,19 @@ fn simplified(c: char) -> char {
     c
 }
 
+/// A dash in a door is one; several are decoration.
+fn blank_dashes(chars: &mut [Marked]) {
+    let is_dash = |chars: &[Marked], i: usize| chars.get(i).is_some_and(|(c, _)| *c == '-');
+    let runs: Vec<bool> = (0..chars.len())
+        .map(|i| is_dash(chars, i) && (is_dash(chars, i + 1) || (i > 0 && is_dash(chars, i - 1))))
+        .collect();
+    for (slot, run) in chars.iter_mut().zip(runs) {
+        if run {
+            slot.0 = ' ';
+        }
+    }
+}
+
 /// Puts [`PHONE`] in place of phone numbers and of their last digits, so that they are neither read as
 /// quantities nor kept.
 fn mask_phones(chars: &mut Vec<Marked>) {
@@ -188,8 +200,12 @@ fn mask_phones(chars: &mut Vec<Marked>) {
         }
         let mut from = i;
         let length = end - i;
-        let tail = i >= 2 && chars.get(i - 2..i).is_some_and(|two| two[0].0 == '尾' && two[1].0 == '号');
+        let tail =
+            i >= 2 && chars.get(i - 2..i).is_some_and(|two| two[0].0 == '尾' && two[1].0 == '号');
         if length >= PHONE_DIGITS_MIN || (tail && length == 4) {
+            if tail {
+                from = i - 2;
+            }
             // An area code, or the country's.
             while from > 0 && matches!(chars.get(from - 1), Some(('-' | '+', _))) {
                 let mut start = from - 1;
@@ -283,7 +299,15 @@ mod tests {
 
     #[test]
     fn every_way_to_number_an_entry_is_seen() {
-        for text in ["1. 3-201 2份", "1、3-201 2份", "①3-201 2份", "1️⃣3-201 ２份", "（1）3-201 2份", "1.3-201 2份", "1）3－201 2份"] {
+        for text in [
+            "1. 3-201 2份",
+            "1、3-201 2份",
+            "①3-201 2份",
+            "1️⃣3-201 ２份",
+            "（1）3-201 2份",
+            "1.3-201 2份",
+            "1）3－201 2份",
+        ] {
             assert_eq!(one(text), (Some(1), "3-201 2份".into(), String::new()), "{text}");
         }
         assert_eq!(one("1.5斤"), (None, "1.5斤".into(), String::new()));
@@ -299,9 +323,19 @@ mod tests {
 
     #[test]
     fn phone_numbers_are_gone() {
-        for phone in ["13812345678", "138-1234-5678", "138 1234 5678", "021-65432100", "+8613812345678", "尾号5678"] {
+        for phone in [
+            "13812345678",
+            "138-1234-5678",
+            "138 1234 5678",
+            "021-65432100",
+            "+8613812345678",
+            "尾号5678",
+        ] {
             let (_, text, _) = one(&format!("3-201 土豆2份 {phone}"));
-            assert!(text.contains(PHONE) && !text.contains("5678") && !text.contains("654"), "{text}");
+            assert!(
+                text.contains(PHONE) && !text.contains("5678") && !text.contains("654"),
+                "{text}"
+            );
         }
         assert_eq!(one("12-1-1203 2份").1, "12-1-1203 2份");
     }

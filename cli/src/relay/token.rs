@@ -74,35 +74,169 @@ enum Kind {
 
 const KEYWORDS: [(Kind, &[&str]); 12] = [
     (Kind::Each, &["各", "各要", "各来", "各自"]),
-    (Kind::EachOfAll, &["每样", "一样", "各样", "每种", "每款", "每个品种", "全部各", "所有各", "都各"]),
+    (
+        Kind::EachOfAll,
+        &["每样", "一样", "各样", "每种", "每款", "每个品种", "全部各", "所有各", "都各"],
+    ),
     (Kind::All, &["全要", "都要", "全都要", "全部", "全部要", "全来"]),
-    (Kind::Same, &["同上", "同楼上", "跟楼上一样", "和楼上一样", "跟上面一样", "和上面一样", "与上面相同", "同上一样"]),
+    (
+        Kind::Same,
+        &[
+            "同上",
+            "同楼上",
+            "跟楼上一样",
+            "和楼上一样",
+            "跟上面一样",
+            "和上面一样",
+            "与上面相同",
+            "同上一样",
+        ],
+    ),
     (
         Kind::Cancel,
         &[
-            "取消", "取消了", "已取消", "取消接龙", "取消订单", "不要", "不要了", "不订了", "不定了", "不团了", "不买了", "不接了", "退",
-            "退了", "退掉", "退单", "退出", "撤", "撤了", "撤单", "撤销", "撤回", "作废", "删除", "删掉", "删了", "去掉", "❌",
+            "取消",
+            "取消了",
+            "已取消",
+            "取消接龙",
+            "取消订单",
+            "不要",
+            "不要了",
+            "不订了",
+            "不定了",
+            "不团了",
+            "不买了",
+            "不接了",
+            "退",
+            "退了",
+            "退掉",
+            "退单",
+            "退出",
+            "撤",
+            "撤了",
+            "撤单",
+            "撤销",
+            "撤回",
+            "作废",
+            "删除",
+            "删掉",
+            "删了",
+            "去掉",
+            "❌",
         ],
     ),
-    (Kind::Change, &["改成", "改为", "改", "改到", "换成", "换", "更改为", "更正", "更正为", "变成", "修改为"]),
+    (
+        Kind::Change,
+        &["改成", "改为", "改", "改到", "换成", "换", "更改为", "更正", "更正为", "变成", "修改为"],
+    ),
     (Kind::ChangeAll, &["全部改成", "全改成", "全部换成"]),
-    (Kind::Add, &["加", "再加", "另加", "追加", "加单", "加购", "再来", "再要", "多加", "增加", "补"]),
+    (
+        Kind::Add,
+        &["加", "再加", "另加", "追加", "加单", "加购", "再来", "再要", "多加", "增加", "补"],
+    ),
     (Kind::Total, &["一共", "共", "总共", "合计", "总计", "共计"]),
     (Kind::And, &["和", "跟", "还有", "以及", "及", "与"]),
     (
         Kind::Remark,
         &[
-            "送到门口", "放门口", "送上门", "送货上门", "自提", "放物业", "放门卫", "放保安室", "放快递柜", "已付", "已付款", "已转", "已转账",
-            "已支付", "付了", "转了", "已付钱", "要大的", "要小的", "要新鲜的", "要熟的", "要生的", "要软的", "要硬的", "不要太熟", "不要太大", "不要太小",
-            "切块", "不切", "杀好", "处理好", "晚点拿", "晚点取", "明天拿", "明天取", "谢谢团长", "辛苦团长", "麻烦团长", "谢谢群主", "团长辛苦了", "不急",
+            "送到门口",
+            "放门口",
+            "送上门",
+            "送货上门",
+            "自提",
+            "放物业",
+            "放门卫",
+            "放保安室",
+            "放快递柜",
+            "已付",
+            "已付款",
+            "已转",
+            "已转账",
+            "已支付",
+            "付了",
+            "转了",
+            "已付钱",
+            "要大的",
+            "要小的",
+            "要新鲜的",
+            "要熟的",
+            "要生的",
+            "要软的",
+            "要硬的",
+            "不要太熟",
+            "不要太大",
+            "不要太小",
+            "切块",
+            "不切",
+            "杀好",
+            "处理好",
+            "晚点拿",
+            "晚点取",
+            "明天拿",
+            "明天取",
+            "谢谢团长",
+            "辛苦团长",
+            "麻烦团长",
+            "谢谢群主",
+            "团长辛苦了",
+            "不急",
         ],
     ),
     (
         Kind::Noise,
         &[
-            "我", "我要", "我家", "我订", "要", "来", "订", "定", "拿", "买", "团", "接", "接龙", "报名", "预定", "预订", "下单", "购买", "谢谢",
-            "感谢", "麻烦", "辛苦", "辛苦了", "了", "啦", "哦", "哈", "呀", "吧", "的", "备注", "地址", "房号", "门牌号", "门牌", "楼号", "数量", "团长", "群主",
-            "嗯", "好", "好的", "你好", "您好", "亲", "给", "先", "电话", "手机", "手机号", "联系电话", "室",
+            "我",
+            "我要",
+            "我家",
+            "我订",
+            "要",
+            "来",
+            "订",
+            "定",
+            "拿",
+            "买",
+            "团",
+            "接",
+            "接龙",
+            "报名",
+            "预定",
+            "预订",
+            "下单",
+            "购买",
+            "谢谢",
+            "感谢",
+            "麻烦",
+            "辛苦",
+            "辛苦了",
+            "了",
+            "啦",
+            "哦",
+            "哈",
+            "呀",
+            "吧",
+            "的",
+            "备注",
+            "地址",
+            "房号",
+            "门牌号",
+            "门牌",
+            "楼号",
+            "数量",
+            "团长",
+            "群主",
+            "嗯",
+            "好",
+            "好的",
+            "你好",
+            "您好",
+            "亲",
+            "给",
+            "先",
+            "电话",
+            "手机",
+            "手机号",
+            "联系电话",
+            "室",
         ],
     ),
 ];
@@ -110,7 +244,9 @@ const KEYWORDS: [(Kind, &[&str]); 12] = [
 impl Vocabulary {
     /// The keywords of relay lists.
     pub(super) fn new() -> Self {
-        let words = KEYWORDS.iter().flat_map(|(kind, words)| words.iter().map(|word| ((*word).to_owned(), *kind)));
+        let words = KEYWORDS
+            .iter()
+            .flat_map(|(kind, words)| words.iter().map(|word| ((*word).to_owned(), *kind)));
         Self(words.collect())
     }
 
@@ -142,7 +278,11 @@ impl Vocabulary {
     }
 
     /// Known words that begin here, with where they end.
-    fn words_at<'a>(&'a self, chars: &'a [char], begin: usize) -> impl Iterator<Item = (String, Kind, usize)> + 'a {
+    fn words_at<'a>(
+        &'a self,
+        chars: &'a [char],
+        begin: usize,
+    ) -> impl Iterator<Item = (String, Kind, usize)> + 'a {
         let longest = chars.len().min(begin + WORD_CHARS_MAX);
         (begin + 1..=longest).rev().filter_map(move |end| {
             let word: String = chars.get(begin..end)?.iter().collect();
@@ -153,13 +293,16 @@ impl Vocabulary {
 
     /// Whether brackets with this text only remark on something.
     pub(super) fn is_remark(&self, content: &[char]) -> bool {
-        const ORDERING: [char; 11] = ['消', '退', '撤', '改', '换', '加', '废', '删', '各', '共', '❌'];
+        const ORDERING: [char; 11] =
+            ['消', '退', '撤', '改', '换', '加', '废', '删', '各', '共', '❌'];
         let orders = content.iter().any(|c| ORDERING.contains(c))
             || content.windows(2).any(|two| two == ['不', '要']);
         let measures = (0..content.len()).any(|i| number::measure_at(content, i).is_some());
-        let only_number = content.iter().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '.'));
+        let only_number =
+            content.iter().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '.'));
         let known = (0..content.len()).any(|i| {
-            self.words_at(content, i).any(|(_, kind, _)| !matches!(kind, Kind::Noise | Kind::Remark | Kind::And))
+            self.words_at(content, i)
+                .any(|(_, kind, _)| !matches!(kind, Kind::Noise | Kind::Remark | Kind::And))
         });
         !(orders || measures || known || (only_number && !content.is_empty()))
     }
@@ -186,6 +329,7 @@ impl Vocabulary {
 
     /// Cuts a run without blanks so that as little as possible is unknown, in as few words as possible.
     fn run(&self, run: &[char], tokens: &mut Vec<Token>) {
+        let after_number = matches!(tokens.last(), Some(Token::Amount(Amount::Count { unit, .. })) if unit.is_empty());
         // Cost of the rest, and the word to begin it with, from each position.
         type Best = ((usize, usize), Option<(Cut, usize)>);
         let mut best: Vec<Best> = vec![((0, 0), None); run.len() + 1];
@@ -194,7 +338,7 @@ impl Vocabulary {
             let rest = |end: usize| best.get(end).map_or((usize::MAX / 2, 0), |(cost, _)| *cost);
             let (unknown, words) = rest(i + 1);
             let mut choice: Best = ((unknown + 1, words + 1), Some((Cut::Unknown, i + 1)));
-            for (cut, end) in self.cuts_at(run, i, &good_ends) {
+            for (cut, end) in self.cuts_at(run, i, &good_ends, after_number) {
                 let (unknown, words) = rest(end);
                 let cost = (unknown, words + 1);
                 if cost < choice.0 {
@@ -218,7 +362,9 @@ impl Vocabulary {
         let mut ends = vec![false; run.len() + 1];
         for i in 0..run.len() {
             for (_, kind, end) in self.words_at(run, i) {
-                if kind == Kind::Good && let Some(slot) = ends.get_mut(end) {
+                if kind == Kind::Good
+                    && let Some(slot) = ends.get_mut(end)
+                {
                     *slot = true;
                 }
             }
@@ -226,7 +372,13 @@ impl Vocabulary {
         ends
     }
 
-    fn cuts_at(&self, run: &[char], i: usize, good_ends: &[bool]) -> Vec<(Cut, usize)> {
+    fn cuts_at(
+        &self,
+        run: &[char],
+        i: usize,
+        good_ends: &[bool],
+        after_number: bool,
+    ) -> Vec<(Cut, usize)> {
         let mut cuts: Vec<(Cut, usize)> =
             self.words_at(run, i).map(|(word, kind, end)| (Cut::Word(word, kind), end)).collect();
         let c = run.get(i).copied().unwrap_or(' ');
@@ -234,7 +386,13 @@ impl Vocabulary {
         let next_digit = run.get(i + 1).is_some_and(|c| number::number_at(&[*c], 0).is_some());
         let symbol = match c {
             '×' => Some(Token::Times),
-            'X' if next_digit && !before.is_some_and(|c| c.is_ascii_alphabetic()) => Some(Token::Times),
+            'X' if before.is_some_and(|c| c.is_ascii_digit()) => Some(Token::Times),
+            'X' if next_digit
+                && (good_ends.get(i) == Some(&true)
+                    || !before.is_some_and(|c| c.is_ascii_alphabetic())) =>
+            {
+                Some(Token::Times)
+            }
             '+' => Some(Token::Plus),
             '-' => Some(Token::Minus),
             '/' => Some(Token::Slash),
@@ -268,7 +426,7 @@ impl Vocabulary {
             }
         }
         // A unit that a blank parts from its number.
-        if i == 0 {
+        if i == 0 && after_number {
             if let Some((unit, end)) = number::count_unit_at(run, 0) {
                 cuts.push((Cut::Unit(unit.to_owned()), end));
             }
@@ -298,7 +456,10 @@ fn whole_word(chars: &[char], begin: usize, end: usize, word: &str) -> bool {
     let first_letter = word.starts_with(|c: char| c.is_ascii_alphanumeric());
     let last = word.chars().last();
     let joined_after = match last {
-        Some(c) if c.is_ascii_alphabetic() => letter(after) && !(after == Some(&'X') && chars.get(end + 1).is_some_and(char::is_ascii_digit)),
+        Some(c) if c.is_ascii_alphabetic() => {
+            letter(after)
+                && !(after == Some(&'X') && chars.get(end + 1).is_some_and(char::is_ascii_digit))
+        }
         Some(c) if c.is_ascii_digit() => after.is_some_and(|c| c.is_ascii_digit() || *c == '.'),
         _ => false,
     };
@@ -317,7 +478,9 @@ fn money_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
     match (chars.get(end), chars.get(end + 1)) {
         (Some('元'), _) => Some((fen, end + 1)),
         (Some('块'), Some('钱')) => Some((fen, end + 2)),
-        (Some('块'), Some(digit)) if digit.is_ascii_digit() && !chars.get(end + 2).is_some_and(char::is_ascii_digit) => {
+        (Some('块'), Some(digit))
+            if digit.is_ascii_digit() && !chars.get(end + 2).is_some_and(char::is_ascii_digit) =>
+        {
             Some((fen + u64::from(digit.to_digit(10)?) * 10, end + 2))
         }
         _ if sign => Some((fen, end)),
@@ -336,10 +499,13 @@ fn merge(run: &[char], cuts: Vec<(Cut, usize, usize)>, tokens: &mut Vec<Token>) 
     };
     let mut i = 0;
     while let Some((cut, ..)) = cuts.get(i) {
-        let length = cuts.get(i..).unwrap_or_default().iter().take_while(|(cut, ..)| absorbs(cut)).count();
+        let length =
+            cuts.get(i..).unwrap_or_default().iter().take_while(|(cut, ..)| absorbs(cut)).count();
         let group = cuts.get(i..i + length).unwrap_or_default();
         if group.iter().any(|(cut, ..)| *cut == Cut::Unknown) {
-            let noise = |(cut, ..): &&(Cut, usize, usize)| matches!(cut, Cut::Word(_, Kind::Noise | Kind::And));
+            let noise = |(cut, ..): &&(Cut, usize, usize)| {
+                matches!(cut, Cut::Word(_, Kind::Noise | Kind::And))
+            };
             let before = group.iter().take_while(noise).count();
             let after = group.iter().rev().take_while(noise).count();
             let inner = group.get(before..length - after).unwrap_or_default();
@@ -357,7 +523,9 @@ fn merge(run: &[char], cuts: Vec<(Cut, usize, usize)>, tokens: &mut Vec<Token>) 
 
 fn push(cut: &Cut, tokens: &mut Vec<Token>) {
     let bare = |tokens: &[Token]| match tokens.last() {
-        Some(Token::Amount(Amount::Count { thousandths, unit })) if unit.is_empty() => Some(*thousandths),
+        Some(Token::Amount(Amount::Count { thousandths, unit })) if unit.is_empty() => {
+            Some(*thousandths)
+        }
         _ => None,
     };
     let token = match cut {
@@ -385,13 +553,15 @@ fn push(cut: &Cut, tokens: &mut Vec<Token>) {
             }
             None => Token::Unknown(unit.clone()),
         },
-        Cut::WeightUnit(grams) => match bare(tokens).filter(|thousandths| (thousandths * grams).is_multiple_of(1_000)) {
-            Some(thousandths) => {
-                tokens.pop();
-                Token::Amount(Amount::Grams(thousandths * grams / 1_000))
+        Cut::WeightUnit(grams) => {
+            match bare(tokens).filter(|thousandths| (thousandths * grams).is_multiple_of(1_000)) {
+                Some(thousandths) => {
+                    tokens.pop();
+                    Token::Amount(Amount::Grams(thousandths * grams / 1_000))
+                }
+                None => Token::Unknown(format!("{grams}g")),
             }
-            None => Token::Unknown(format!("{grams}g")),
-        },
+        }
         Cut::Unknown => return,
     };
     tokens.push(token);
@@ -420,12 +590,25 @@ mod tests {
 
     #[test]
     fn words_need_no_blanks_between_them() {
-        assert_eq!(tokens("我要土豆5斤两份鸡蛋1盒谢谢"), [
-            good("土豆"), Token::Amount(Amount::Grams(2_500)), count(2_000, "份"), good("鸡蛋"), count(1_000, "盒")
-        ]);
+        assert_eq!(
+            tokens("我要土豆5斤两份鸡蛋1盒谢谢"),
+            [
+                good("土豆"),
+                Token::Amount(Amount::Grams(2_500)),
+                count(2_000, "份"),
+                good("鸡蛋"),
+                count(1_000, "盒")
+            ]
+        );
         assert_eq!(tokens("五花肉二斤"), [good("五花肉"), Token::Amount(Amount::Grams(1_000))]);
-        assert_eq!(tokens("A2 egg×3"), [good("A"), count(2_000, ""), good("EGG"), Token::Times, count(3_000, "")]);
-        assert_eq!(tokens("王姐土豆俩"), [Token::Household("王姐".into()), good("土豆"), count(2_000, "")]);
+        assert_eq!(
+            tokens("A2 egg×3"),
+            [good("A"), count(2_000, ""), good("EGG"), Token::Times, count(3_000, "")]
+        );
+        assert_eq!(
+            tokens("王姐土豆俩"),
+            [Token::Household("王姐".into()), good("土豆"), count(2_000, "")]
+        );
         assert_eq!(tokens("土豆 2 份"), [good("土豆"), count(2_000, "份")]);
     }
 
