@@ -147,7 +147,7 @@ impl Doors {
             && self
                 .by_key
                 .get(&vec![first.clone(), last.clone()])
-                .is_some_and(|all| all == &[one.clone()])
+                .is_some_and(|all| all == std::slice::from_ref(one))
             && !self.by_key.keys().any(|key| key.len() == 3 && key.first() == Some(first))
         {
             return Some(Place { begin, end, door: Door::Known(one.clone()) });

@@ -3,7 +3,7 @@
 
 use crate::{exit::Failure, input, lang::say};
 use ledger_core::{
-    fund::{Filing, Offer, OfferIndex},
+    fund::{Filing, OfferIndex},
     types::{GroupBuyId, ItemCode},
 };
 use serde::{Deserialize, Serialize};
@@ -228,14 +228,6 @@ fn slot<'a, T: Default>(map: &'a mut BTreeMap<String, T>, word: &str) -> Option<
 fn insert(set: &mut BTreeSet<String>, word: &str) {
     if set.len() < WORDS_MAX {
         set.insert(word.to_owned());
-    }
-}
-
-/// How an offer is written: its item code, with the price where the item has several.
-pub(super) fn offer_code(filing: &Filing, offer: &Offer) -> String {
-    match needs_price(filing, offer.item) {
-        true => format!("{}@{}", offer.item, crate::order::yuan(offer.price)),
-        false => offer.item.to_string(),
     }
 }
 

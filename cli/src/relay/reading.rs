@@ -809,11 +809,10 @@ impl<'a> Reader<'a> {
             let found =
                 index.and_then(|index| Some((index, filing.offers.get(usize::from(index))?)));
             if let Some((offer, filed)) = found {
-                let offered =
-                    self.offered_as(offer).or_else(|| match self.relay.offered.as_slice() {
-                        [one] => Some(one),
-                        _ => None,
-                    });
+                let offered = self.offered_as(offer).or(match self.relay.offered.as_slice() {
+                    [one] => Some(one),
+                    _ => None,
+                });
                 let key = offered
                     .map_or_else(|| item.to_owned(), |offered| offered.key(&self.relay.offered));
                 return Ok(vec![Variant { offer, filed, offered, key }]);
@@ -1123,7 +1122,7 @@ fn is_about_amounts(word: &str) -> bool {
     let chars = chars(word);
     let unit = number::count_unit_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
     let number = number::number_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
-    unit || number || WORDS.iter().any(|known| word == *known)
+    unit || number || WORDS.contains(&word)
 }
 
 /// Takes amounts of money and totals out.

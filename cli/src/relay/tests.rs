@@ -20,6 +20,7 @@ use ledger_core::{
     types::{Fen, Quantity, Unit, UnitPrice},
 };
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 /// Households of the community: buildings 1 to 6 with plain doors, building 12 with units, tower A.
 fn households() -> Vec<String> {
@@ -41,10 +42,15 @@ fn households() -> Vec<String> {
     numbers
 }
 
-fn tags(view: &OpenGroupBuy) -> Tags {
-    let numbers = households();
-    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
-    directory::tests::directory(&numbers).tags(&view.id)
+/// Pseudonyms in the group buy that all tests use.
+fn tags(view: &OpenGroupBuy) -> &'static Tags {
+    static TAGS: LazyLock<Tags> = LazyLock::new(|| {
+        let numbers = households();
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        directory::tests::directory(&numbers).tags(&testing::group_buy().id)
+    });
+    assert_eq!(view.id, testing::group_buy().id);
+    &TAGS
 }
 
 /// A group buy that offers these: item, unit, price in fen.
@@ -153,20 +159,21 @@ fn remembered(view: &OpenGroupBuy, words: &[(&str, &str)]) -> Memory {
     memory
 }
 
-fn doors() -> Doors {
-    Doors::new(households().iter().map(String::as_str))
+fn doors() -> &'static Doors {
+    static DOORS: LazyLock<Doors> =
+        LazyLock::new(|| Doors::new(households().iter().map(String::as_str)));
+    &DOORS
 }
 
 fn read_with(list: &str, view: &OpenGroupBuy, memory: &Memory) -> Reading {
-    let doors = doors();
     read(
         &text::lines(list),
-        Knowledge { filing: &view.filing, doors: &doors, memory, one_by_one: false },
+        Knowledge { filing: &view.filing, doors: doors(), memory, one_by_one: false },
     )
 }
 
 fn plan_of(reading: &Reading, view: &OpenGroupBuy) -> Plan {
-    plan::plan(reading, view, &tags(view), "")
+    plan::plan(reading, view, tags(view), "")
 }
 
 /// What a leader would see, and what the heading was taken for.
@@ -174,7 +181,7 @@ fn seen(list: &str, shop: &str) -> String {
     let (view, words) = shop_named(shop);
     let memory = remembered(&view, &words);
     let reading = read_with(list, &view, &memory);
-    let heading = list::split(&text::lines(list), &doors(), &|_| false);
+    let heading = list::split(&text::lines(list), doors(), &|_| false);
     let offered: Vec<String> = heading
         .offered
         .iter()
@@ -443,7 +450,7 @@ fn no_phone_number_is_ever_kept() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_panics_or_costs_other_than_the_filing_says(text in "\\PC{0,300}") {
