@@ -259,13 +259,22 @@ fn converse(
         match ask(question, memory)? {
             Reply::Fact(Fact::OneByOne) => one_by_one = true,
             Reply::Fact(fact) => {
+                let before = memory.clone();
                 memory.learn(&fact, filing);
-                // An answer that did not help is not asked for again.
-                if !matches!(fact, Fact::Words(_)) {
-                    let again = read(lines, Knowledge { filing, doors, memory, one_by_one });
-                    if again.questions.iter().any(|known| known.subject == question.subject) {
-                        skipped.insert(question.subject.clone());
-                    }
+                let again = read(lines, Knowledge { filing, doors, memory, one_by_one });
+                let open = again
+                    .questions
+                    .iter()
+                    .filter(|other| other.rows.iter().any(|row| question.rows.contains(row)));
+                let unclear = open.clone().any(|other| {
+                    matches!(other.subject, Subject::Entry { .. } | Subject::Household { .. })
+                });
+                if matches!(fact, Fact::Entry { .. }) && unclear {
+                    // What was written instead is not clear either: it is not kept, and asked again.
+                    *memory = before;
+                } else if open.into_iter().any(|other| other.subject == question.subject) {
+                    // An answer that did not help is not asked for again.
+                    skipped.insert(question.subject.clone());
                 }
             }
             Reply::Skip => {
@@ -530,5 +539,42 @@ pub(crate) fn aliases(command: &AliasCommand, session: &Session) -> Result<(), F
                 &json!({ "forgotten": word }),
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    const LIST: &str =
+        "#接龙\n白菜 1.99/斤\n鸡蛋 12元/盒\n\n1. 王姐 白菜2斤\n2. 3-202 鸡蛋+1 还有白菜\n";
+
+    /// Answers the questions in this order; nobody is there after the last.
+    fn answered(answers: &[&str], memory: &mut Memory) -> Reading {
+        let filing = testing::group_buy().filing;
+        let doors = Doors::new(["3-201", "3-202"]);
+        let mut answers = answers.iter();
+        let ask = |question: &Question, _: &Memory| {
+            let Some(answer) = answers.next() else { return Ok(Reply::Stop) };
+            Ok(reply(question, answer, &filing, &doors).map_or(Reply::Skip, Reply::Fact))
+        };
+        converse(&text::lines(LIST), &filing, &doors, memory, ask).expect("never fails")
+    }
+
+    #[test]
+    fn answers_make_a_list_clear_and_are_not_asked_for_again() {
+        let mut memory = Memory::default();
+        let open = answered(&[], &mut memory);
+        assert!(open.questions.len() >= 2 && memory == Memory::default());
+        let answers = ["3栋201", "cabbage", "y", "3-202 鸡蛋1盒 白菜1斤", "egg"];
+        let clear = answered(&answers, &mut memory);
+        assert_eq!(clear.questions, [], "{memory:?}");
+        assert_eq!(clear.households["3-201"].lines.get(&0), Some(&1_000));
+        assert_eq!(clear.households["3-202"].lines.get(&1), Some(&1));
+        // 白菜 was asked about once, and "y" is no entry.
+        let readings = &memory.group_buys.values().next().expect("one list").readings;
+        assert!(readings.values().all(|reading| reading != "Y"), "{readings:?}");
+        assert_eq!(answered(&[], &mut memory.clone()).questions, []);
     }
 }
