@@ -181,6 +181,11 @@ impl Tags {
         self.by_number.get(&number).copied().ok_or_else(unknown)
     }
 
+    /// The numbers of all households.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = &str> {
+        self.by_number.keys().map(String::as_str)
+    }
+
     /// A text of the ledger with numbers in place of the pseudonyms that are known.
     pub(crate) fn with_numbers(&self, text: &str) -> String {
         let words = text.split(' ').map(|word| {

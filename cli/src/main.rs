@@ -24,6 +24,7 @@ mod output;
 mod pay;
 mod proof;
 mod receipts;
+mod relay;
 mod session;
 mod settle;
 mod signer;

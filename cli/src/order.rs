@@ -5,7 +5,9 @@ use crate::{
     exit::Failure,
     import::{self, Item, Report},
     input,
+    lang::{say, word},
     output::{self, plain},
+    relay::{self, AliasCommand, RelayOptions},
     session::Session,
     table_file::{self, Row},
 };
@@ -14,7 +16,7 @@ use ledger_core::{
     api::OpenGroupBuy,
     codec::{List, encode},
     crypto::{Digest, Domain},
-    fund::{Action, Filing, LineRequest, OfferIndex, Order, OrderRequest},
+    fund::{Action, Cover, Filing, LineRequest, OfferIndex, Order, OrderRequest},
     types::{Fen, GroupBuyId, HouseholdTag, ItemCode, OrderNo, Quantity, UnitPrice},
 };
 use std::{
@@ -30,10 +32,13 @@ pub(crate) const COLUMNS: [&str; 5] =
 /// `tuan order`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrderCommand {
-    /// Enters the orders of a CSV file; importing it again changes nothing
+    /// Enters the orders of a CSV file or of a relay list; importing it again changes nothing
     Import {
-        /// CSV with the columns order_no,household,item_code,quantity,unit_price
+        /// CSV with the columns order_no,household,item_code,quantity,unit_price; or the pasted text of a relay list, `-` for standard input
         file: PathBuf,
+        /// What the file is
+        #[arg(long, value_enum, default_value_t = OrderFormat::Csv)]
+        format: OrderFormat,
         /// Which group buy
         #[arg(long)]
         group_buy: GroupBuyId,
@@ -43,7 +48,12 @@ pub(crate) enum OrderCommand {
         /// Do not ask before sending
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        relay: RelayOptions,
     },
+    /// What was answered about the words of relay lists
+    #[command(subcommand)]
+    Aliases(AliasCommand),
     /// Enters one order
     Add {
         #[command(flatten)]
@@ -86,6 +96,15 @@ pub(crate) enum OrderCommand {
     },
 }
 
+/// What a file of orders is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum OrderFormat {
+    /// A table with one row for each line of an order.
+    Csv,
+    /// The text of a relay list 接龙, as people paste it.
+    Relay,
+}
+
 /// An order by number, with its lines.
 #[derive(Debug, Args)]
 pub(crate) struct OneOrder {
@@ -114,15 +133,33 @@ impl DeliveryCode {
 /// Reads a delivery code.
 pub(crate) fn delivery_code(text: &str) -> Result<DeliveryCode, String> {
     let mut code = [0; 16];
-    hex::decode_to_slice(text.trim(), &mut code)
-        .map_err(|_| format!("{text:?} is no delivery code of 32 hexadecimal digits"))?;
+    hex::decode_to_slice(text.trim(), &mut code).map_err(|_| {
+        say!(
+            "{text:?} is no delivery code of 32 hexadecimal digits",
+            "{text:?} 不是 32 位十六进制的提货码"
+        )
+    })?;
     Ok(DeliveryCode(code))
 }
 
 /// Runs `tuan order`.
 pub(crate) fn run(command: &OrderCommand, session: &Session) -> Result<(), Failure> {
     match command {
-        OrderCommand::Import { file, group_buy, dry_run, yes } => {
+        OrderCommand::Import {
+            file,
+            format: OrderFormat::Relay,
+            group_buy,
+            dry_run,
+            yes,
+            relay,
+        } => relay::import(session, file, group_buy, relay, *dry_run, *yes),
+        OrderCommand::Aliases(command) => relay::aliases(command, session),
+        OrderCommand::Import { relay, .. } if relay.any() => Err(Failure::usage(say!(
+            "--alias, --who, --list and --withdraw-missing are for relay lists",
+            "--alias、--who、--list、--withdraw-missing 只用于接龙"
+        ))
+        .help(say!("add --format relay", "请加上 --format relay"))),
+        OrderCommand::Import { file, group_buy, dry_run, yes, .. } => {
             let rows = table_file::read(file, COLUMNS)?;
             let view = session.group_buy(group_buy)?;
             let plan = plan(&rows, &view, &session.tags(group_buy)?);
@@ -170,14 +207,18 @@ pub(crate) fn run(command: &OrderCommand, session: &Session) -> Result<(), Failu
 }
 
 fn unknown_household(detail: String) -> Failure {
-    Failure::usage(detail).help("check the number, and that --directory is the right one")
+    Failure::usage(detail).help(say!(
+        "check the number, and that --directory is the right one",
+        "请核对户号，并确认 --directory 指定的住户册正确"
+    ))
 }
 
 fn submit(session: &Session, view: &OpenGroupBuy, request: OrderRequest) -> Result<(), Failure> {
     session.submit_one(action(view, vec![request]))
 }
 
-fn action(view: &OpenGroupBuy, requests: Vec<OrderRequest>) -> Action {
+/// The action that enters orders at the prices of the filing.
+pub(crate) fn action(view: &OpenGroupBuy, requests: Vec<OrderRequest>) -> Action {
     let orders = List::new(requests).unwrap_or_default();
     Action::Order { group_buy: view.id, filing: view.header.filing, orders }
 }
@@ -190,12 +231,19 @@ fn replace(
     lines: List<LineRequest, { ledger_core::fund::ORDER_LINES_MAX }>,
 ) -> Result<(), Failure> {
     let (_, order) = view.orders.iter().find(|(known, _)| *known == number).ok_or_else(|| {
-        Failure::refused(format!("there is no order {number} in {}", view.id))
-            .help(format!("see `tuan order list --group-buy {}`", view.id))
+        let id = view.id;
+        Failure::refused(say!("there is no order {number} in {id}", "{id} 中没有订单 {number}"))
+            .help(say!(
+                "see `tuan order list --group-buy {id}`",
+                "见 `tuan order list --group-buy {id}`"
+            ))
     })?;
     if replaces.is_none() && says(order, &lines) {
-        return session
-            .already_done(&format!("order {number} stands so, as version {}", order.version));
+        let version = order.version;
+        return session.already_done(&say!(
+            "order {number} stands so, as version {version}",
+            "订单 {number} 已是如此，版本 {version}"
+        ));
     }
     let request = OrderRequest {
         order: number,
@@ -222,19 +270,26 @@ fn lines(
     filing: &Filing,
 ) -> Result<List<LineRequest, { ledger_core::fund::ORDER_LINES_MAX }>, Failure> {
     let wrong = |detail: String| {
-        Failure::usage(detail).help("write --line ITEM=QUANTITY or --line ITEM=QUANTITY@PRICE")
+        Failure::usage(detail).help(say!(
+            "write --line ITEM=QUANTITY or --line ITEM=QUANTITY@PRICE",
+            "写成 --line 商品编码=数量 或 --line 商品编码=数量@单价"
+        ))
     };
     let mut lines: Vec<LineRequest> = Vec::new();
     for text in texts {
-        let (item, rest) =
-            text.split_once('=').ok_or_else(|| wrong(format!("{text:?} is no line")))?;
+        let (item, rest) = text
+            .split_once('=')
+            .ok_or_else(|| wrong(say!("{text:?} is no line", "{text:?} 不是明细行")))?;
         let (quantity, price) = match rest.split_once('@') {
             Some((quantity, price)) => (quantity, Some(price)),
             None => (rest, None),
         };
         lines.push(line(filing, item, quantity, price).map_err(wrong)?);
     }
-    List::new(lines).map_err(|lines| wrong(format!("{} lines are too many", lines.len())))
+    List::new(lines).map_err(|lines| {
+        let count = lines.len();
+        wrong(say!("{count} lines are too many", "{count} 行太多了"))
+    })
 }
 
 /// Finds the offer and reads the quantity in its unit.
@@ -244,14 +299,18 @@ fn line(
     quantity: &str,
     price: Option<&str>,
 ) -> Result<LineRequest, String> {
-    let code: ItemCode = item.trim().parse().map_err(|_| format!("{item:?} is no item code"))?;
+    let code: ItemCode = item
+        .trim()
+        .parse()
+        .map_err(|_| say!("{item:?} is no item code", "{item:?} 不是商品编码"))?;
     let price = price.map(input::price).transpose()?;
     let offer = find_offer(filing, code, price)?;
-    let unknown = || format!("item {code} is not offered");
+    let unknown = || say!("item {code} is not offered", "没有商品 {code}");
     let filed = filing.offers.get(usize::from(offer)).ok_or_else(unknown)?;
     let quantity = input::quantity(quantity, filed.unit)?;
     if filed.total(quantity) == Fen::ZERO {
-        return Err(format!("{} of {code} costs nothing", quantity.to_text(filed.unit)));
+        let quantity = quantity.to_text(filed.unit);
+        return Err(say!("{quantity} of {code} costs nothing", "{quantity} 的 {code} 金额为零"));
     }
     Ok(LineRequest { offer, quantity })
 }
@@ -268,13 +327,23 @@ pub(crate) fn find_offer(
         prices.collect::<Vec<_>>().join(", ")
     };
     match (offers.as_slice(), price) {
-        ([], _) => Err(format!("item {item} is not offered")),
+        ([], _) => Err(say!("item {item} is not offered", "没有商品 {item}")),
         ([(index, _)], None) => Ok(*index),
-        (_, None) => Err(format!("item {item} has several prices ({}); say which", prices())),
+        (_, None) => {
+            let prices = prices();
+            Err(say!(
+                "item {item} has several prices ({prices}); say which",
+                "商品 {item} 有几个单价（{prices}），请写明是哪一个"
+            ))
+        }
         (_, Some(price)) => {
             let found = offers.iter().find(|(_, offer)| offer.price == price);
             found.map(|(index, _)| *index).ok_or_else(|| {
-                format!("item {item} is not offered at {}, but at {}", yuan(price), prices())
+                let (price, prices) = (yuan(price), prices());
+                say!(
+                    "item {item} is not offered at {price}, but at {prices}",
+                    "商品 {item} 的单价不是 {price}，而是 {prices}"
+                )
             })
         }
     }
@@ -312,8 +381,11 @@ fn plan(rows: &[Row<5>], view: &OpenGroupBuy, tags: &Tags) -> Plan {
     let mut places: BTreeMap<OrderNo, usize> = BTreeMap::new();
     for Row { row, cells: [number, household, item, quantity, price] } in rows {
         let Ok(number) = number.parse::<OrderNo>() else {
-            let reason =
-                format!("{:?} is no order number of 1 to 16 of A-Z a-z 0-9 . _ -", plain(number));
+            let number = plain(number);
+            let reason = say!(
+                "{number:?} is no order number of 1 to 16 of A-Z a-z 0-9 . _ -",
+                "{number:?} 不是订单号：应为 1 至 16 个字符，限 A-Z a-z 0-9 . _ -"
+            );
             report.refuse(&[*row], &reason);
             continue;
         };
@@ -351,7 +423,10 @@ impl Draft {
         tags.tag(&household)?;
         let line = line(&view.filing, item, quantity, Some(price))?;
         if let Some(known) = self.household.as_ref().filter(|known| **known != household) {
-            return Err(format!("the order is of household {known} in an earlier row"));
+            return Err(say!(
+                "the order is of household {known} in an earlier row",
+                "前面的行里这个订单属于 {known}"
+            ));
         }
         self.household = Some(household);
         self.lines.push((row, line));
@@ -370,7 +445,9 @@ impl Plan {
     ) {
         if let Some(bad) = draft.bad_row {
             // Half an order is not what the household asked for.
-            self.report.refuse(&draft.rows, &format!("row {bad} of the same order is refused"));
+            let reason =
+                say!("row {bad} of the same order is refused", "同一订单的第 {bad} 行被拒");
+            self.report.refuse(&draft.rows, &reason);
             return;
         }
         let household = draft.household.as_deref().unwrap_or_default();
@@ -382,9 +459,10 @@ impl Plan {
                 return;
             }
             Some(order) => {
-                let reason = format!(
-                    "order {number} stands with other content (version {}); use `tuan order change`",
-                    order.version
+                let version = order.version;
+                let reason = say!(
+                    "order {number} stands with other content (version {version}); use `tuan order change`",
+                    "订单 {number} 已有不同内容（版本 {version}）；请用 `tuan order change`"
                 );
                 self.report.refuse(&draft.rows, &reason);
                 return;
@@ -398,7 +476,8 @@ impl Plan {
         let cost = costs.fold(Fen::ZERO, Fen::saturating_add);
         let work = 1 + lines.len();
         let Ok(lines) = List::new(lines) else {
-            self.report.refuse(&draft.rows, &format!("order {number} has too many lines"));
+            let reason = say!("order {number} has too many lines", "订单 {number} 的行数太多");
+            self.report.refuse(&draft.rows, &reason);
             return;
         };
         self.total = self.total.saturating_add(cost);
@@ -424,12 +503,11 @@ fn import_orders(
     }
     if !items.is_empty() && !yes {
         let refused = report.refused.len();
-        let question = format!(
-            "Enter {} orders for {} yuan in {} ({} rows unchanged, {refused} refused)?",
-            items.len(),
-            total.to_yuan(),
-            view.id,
-            report.unchanged,
+        let (count, total, id) = (items.len(), total.to_yuan(), view.id);
+        let unchanged = report.unchanged;
+        let question = say!(
+            "Enter {count} orders for {total} yuan in {id} ({unchanged} rows unchanged, {refused} refused)?",
+            "在 {id} 录入 {count} 个订单，共 {total} 元（{unchanged} 行不变，{refused} 行被拒）？"
         );
         ask(&question)?;
     }
@@ -442,15 +520,31 @@ fn import_orders(
 /// Asks on the terminal; anything but yes ends the command.
 fn ask(question: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::usage("nobody is there to confirm the import")
-            .help("look at it with --dry-run, then add --yes"));
+        return Err(Failure::usage(say!(
+            "nobody is there to confirm the import",
+            "没有人可以确认导入"
+        ))
+        .help(say!(
+            "look at it with --dry-run, then add --yes",
+            "先用 --dry-run 查看，再加 --yes"
+        )));
     }
     eprint!("{question} [y/N] ");
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     match answer.trim() {
         "y" | "Y" | "yes" | "是" if read.is_ok() => Ok(()),
-        _ => Err(Failure::refused("nothing was sent").help("answer y to send it")),
+        _ => Err(Failure::refused(say!("nothing was sent", "未发送任何内容"))
+            .help(say!("answer y to send it", "回答 y 才会发送"))),
+    }
+}
+
+/// Whether an order is part of the purchase, in a word.
+fn cover_name(cover: Cover) -> &'static str {
+    match cover {
+        Cover::Open => word!("open", "未定"),
+        Cover::Covered => word!("covered", "已付清"),
+        Cover::Dropped => word!("dropped", "未付清，不订"),
     }
 }
 
@@ -458,7 +552,7 @@ fn listing(orders: &[&(OrderNo, Order)], filing: &Filing, tags: &Tags) -> String
     let mut rows = Vec::new();
     for (number, order) in orders {
         let household = tags.number(&order.household);
-        let cover = format!("{:?}", order.cover).to_lowercase();
+        let cover = cover_name(order.cover).to_owned();
         let first = |rest: [String; 4]| {
             let mut row = vec![number.to_string(), order.version.to_string(), household.clone()];
             row.extend(rest);
@@ -466,7 +560,12 @@ fn listing(orders: &[&(OrderNo, Order)], filing: &Filing, tags: &Tags) -> String
             row
         };
         if order.lines.is_empty() {
-            rows.push(first(["(withdrawn)".into(), String::new(), String::new(), String::new()]));
+            rows.push(first([
+                word!("(withdrawn)", "（已取消）").into(),
+                String::new(),
+                String::new(),
+                String::new(),
+            ]));
         }
         for line in &order.lines {
             let Some(offer) = filing.offers.get(usize::from(line.offer)) else { continue };
@@ -479,7 +578,16 @@ fn listing(orders: &[&(OrderNo, Order)], filing: &Filing, tags: &Tags) -> String
             ]));
         }
     }
-    let headings = ["ORDER", "VERSION", "HOUSEHOLD", "ITEM", "QUANTITY", "PRICE", "TOTAL", "COVER"];
+    let headings = [
+        word!("ORDER", "订单"),
+        word!("VERSION", "版本"),
+        word!("HOUSEHOLD", "户号"),
+        word!("ITEM", "商品"),
+        word!("QUANTITY", "数量"),
+        word!("PRICE", "单价"),
+        word!("TOTAL", "金额"),
+        word!("COVER", "付清"),
+    ];
     output::table(&headings, rows)
 }
 

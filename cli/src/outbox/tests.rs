@@ -76,7 +76,7 @@ impl Ledger {
     }
 
     fn submit(&mut self, bytes: Vec<u8>) -> Result<(Height, LogIndex), Refusal> {
-        let transaction = ReceivedTransaction::decode(bytes).expect("tuan writes canonical bytes");
+        let transaction = ReceivedTransaction::decode(&bytes).expect("tuan writes canonical bytes");
         let id = transaction.id();
         if let Some(place) = self.place(&id) {
             return Ok(place);
@@ -204,7 +204,7 @@ fn honest(ledger: &Shared, line: &str, body: Vec<u8>) -> Option<(u16, String)> {
         log_index: Some(log_index),
     };
     if line.starts_with("POST") {
-        let id = ReceivedTransaction::decode(body.clone()).expect("canonical").id();
+        let id = ReceivedTransaction::decode(&body).expect("canonical").id();
         return match ledger.submit(body) {
             Ok(place) => json(200, &decided(id, place)),
             Err(refusal) => {
@@ -232,7 +232,7 @@ fn node(ledger: &Shared) -> FakeNode {
 }
 
 fn pending(body: Vec<u8>) -> Option<(u16, String)> {
-    let id = ReceivedTransaction::decode(body).expect("canonical").id();
+    let id = ReceivedTransaction::decode(&body).expect("canonical").id();
     let progress = Progress::Pending;
     json(202, &Submitted { id, progress, height: None, log_index: None })
 }
@@ -416,7 +416,7 @@ fn a_node_that_lies_about_the_decision_is_not_believed() {
         if !line.starts_with("POST") {
             return honest(&ledger, line, body);
         }
-        let id = ReceivedTransaction::decode(body).expect("canonical").id();
+        let id = ReceivedTransaction::decode(&body).expect("canonical").id();
         let (height, log_index) = (Some(Height::new(1)), Some(LogIndex::ZERO));
         json(200, &Submitted { id, progress: Progress::Decided, height, log_index })
     });

@@ -1,0 +1,253 @@
+//! What a list leaves open, in words for the leader, with answers to choose from.
+
+use super::{
+    door::Doors,
+    memory::{Fact, NOTHING, needs_price},
+    number::{self, Amount},
+};
+use crate::{
+    lang::{say, word},
+    order::yuan,
+};
+use ledger_core::{
+    fund::{Filing, Offer, OfferIndex},
+    types::{ItemCode, Quantity, Unit},
+};
+use serde::Serialize;
+
+/// Most answers to choose from; others can be typed.
+const CHOICES_MAX: usize = 9;
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case", tag = "about")]
+pub(super) enum Subject {
+    /// Which good a word means.
+    Good { word: String },
+    /// Which good entries mean that name none.
+    ListGood,
+    /// Whether it is known that the list names another price than the filing.
+    Price { word: String, list: String, filing: String },
+    /// How much one of a unit is.
+    Portion { word: String, unit: String },
+    /// Whether these words are names or remarks.
+    Words { words: Vec<String> },
+    /// Who that is.
+    Household { written: String },
+    /// What an entry means.
+    Entry { written: String, reason: String },
+}
+
+/// A question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Question {
+    #[serde(flatten)]
+    pub(super) subject: Subject,
+    /// Rows of the list that wait for the answer.
+    pub(super) rows: Vec<u64>,
+    #[serde(skip)]
+    pub(super) choices: Vec<Choice>,
+}
+
+/// An answer to choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) text: String,
+    pub(super) fact: Fact,
+}
+
+impl Question {
+    /// A question about a subject that knows its own answers.
+    pub(super) fn new(subject: Subject, choices: Vec<Choice>) -> Self {
+        let mut question = Self { subject, rows: Vec::new(), choices };
+        question.choices.truncate(CHOICES_MAX);
+        question
+    }
+
+    /// The question in words.
+    pub(super) fn text(&self) -> String {
+        match &self.subject {
+            Subject::Good { word } => say!("which good is {word}?", "“{word}”是哪个商品？"),
+            Subject::ListGood => {
+                say!("which good do entries mean that name none?", "没写品名的接龙指哪个商品？")
+            }
+            Subject::Price { word, list, filing } => say!(
+                "the list says {word} {list}, the filing says {filing}; the filing counts: go on with it?",
+                "接龙里{word}写的是 {list}，备案价是 {filing}；以备案价为准，继续吗？"
+            ),
+            Subject::Portion { word, unit } if unit.is_empty() => {
+                say!(
+                    "{word}: what is a bare number, such as 2, counted in?",
+                    "{word}：只写数字（如 2）时按什么算？"
+                )
+            }
+            Subject::Portion { word, unit } => {
+                say!("how much {word} is 1 {unit}?", "{word}的 1{unit}是多少？")
+            }
+            Subject::Words { words } => {
+                let list = words.join(word!(", ", "、"));
+                say!(
+                    "are these only names or remarks, no goods: {list}?",
+                    "这些只是称呼或备注、不是商品吗：{list}？"
+                )
+            }
+            Subject::Household { written } => {
+                say!("which household is {written}?", "“{written}”是哪一户？")
+            }
+            Subject::Entry { written, reason } => say!(
+                "what does this mean: {written} ({reason})",
+                "这条是什么意思：{written}（{reason}）"
+            ),
+        }
+    }
+
+    /// What may be typed beside the numbers of the choices, if anything.
+    pub(super) fn typed(&self) -> Option<&'static str> {
+        match &self.subject {
+            Subject::Good { .. } | Subject::ListGood => {
+                Some(word!("an item code of the filing", "备案中的商品编码"))
+            }
+            Subject::Portion { .. } => {
+                Some(word!("an amount, like 5斤, 300g or 2 pieces", "数量，如 5斤、300g、2件"))
+            }
+            Subject::Household { .. } => {
+                Some(word!("a household of the directory", "住户册中的户号"))
+            }
+            Subject::Entry { .. } => Some(word!("the entry, written clearly", "重新写清楚的一条")),
+            Subject::Price { .. } | Subject::Words { .. } => None,
+        }
+    }
+
+    /// The fact that a typed answer states.
+    pub(super) fn read(&self, typed: &str, filing: &Filing, doors: &Doors) -> Option<Fact> {
+        match &self.subject {
+            Subject::Good { word } => {
+                let (item, price) = typed_offer(typed, filing)?;
+                Some(Fact::Good { word: word.clone(), item: Some((item, price)) })
+            }
+            Subject::ListGood => {
+                let (item, price) = typed_offer(typed, filing)?;
+                Some(Fact::ListGood(code_of(item, price.as_deref())))
+            }
+            Subject::Portion { word, unit } => {
+                let amount = portion_text(typed)?;
+                Some(Fact::Portion { word: word.clone(), unit: unit.clone(), amount })
+            }
+            Subject::Household { written } => {
+                let number = doors.find(typed)?;
+                Some(Fact::Household { written: written.clone(), number })
+            }
+            Subject::Entry { written, .. } => {
+                let reading = super::text::line(typed).text;
+                let known = !reading.is_empty();
+                known.then(|| Fact::Entry { written: written.clone(), reading })
+            }
+            Subject::Price { .. } | Subject::Words { .. } => None,
+        }
+    }
+}
+
+fn code_of(item: ItemCode, price: Option<&str>) -> String {
+    price.map_or_else(|| item.to_string(), |price| format!("{item}@{price}"))
+}
+
+/// `ITEM` or `ITEM@PRICE`, if exactly one offer is that.
+pub(super) fn typed_offer(typed: &str, filing: &Filing) -> Option<(ItemCode, Option<String>)> {
+    let (item, price) = match typed.trim().split_once('@') {
+        Some((item, price)) => (item, Some(price)),
+        None => (typed.trim(), None),
+    };
+    let item: ItemCode = item.parse().ok()?;
+    super::memory::offer_of(filing, item, price)?;
+    Some((item, price.map(str::to_owned)))
+}
+
+/// A portion as it is kept: kilograms after `g`, or pieces.
+pub(super) fn portion_text(typed: &str) -> Option<String> {
+    let chars: Vec<char> = super::text::line(typed).text.chars().filter(|c| *c != ' ').collect();
+    let whole = match number::measure_at(&chars, 0) {
+        Some((amount, end)) if end == chars.len() => amount,
+        Some(_) => return None,
+        None => {
+            let (thousandths, end) = number::number_at(&chars, 0)?;
+            (end == chars.len()).then(|| Amount::Count { thousandths, unit: String::new() })?
+        }
+    };
+    match whole {
+        Amount::Grams(grams) if grams > 0 => Some(format!("{grams}g")),
+        Amount::Count { thousandths, .. }
+            if thousandths > 0 && thousandths.is_multiple_of(1_000) =>
+        {
+            Some((thousandths / 1_000).to_string())
+        }
+        Amount::Grams(_) | Amount::Count { .. } => None,
+    }
+}
+
+/// An offer as people compare it: code, price, unit.
+pub(super) fn offer_text(offer: &Offer) -> String {
+    let price = yuan(offer.price);
+    let per = match offer.unit {
+        Unit::Weight => word!("kg", "公斤"),
+        Unit::Piece => word!("piece", "件"),
+    };
+    format!("{} {price}/{per}", offer.item)
+}
+
+/// Choices among the offers, those `likely` first.
+pub(super) fn offer_choices(
+    filing: &Filing,
+    likely: impl Fn(OfferIndex) -> bool,
+    fact: impl Fn(ItemCode, Option<String>) -> Fact,
+) -> Vec<Choice> {
+    let mut offers: Vec<_> = (0u16..).zip(&filing.offers).collect();
+    offers.sort_by_key(|(index, _)| !likely(*index));
+    let choices = offers.into_iter().take(CHOICES_MAX - 1).map(|(_, offer)| {
+        let price = needs_price(filing, offer.item).then(|| yuan(offer.price));
+        Choice { text: offer_text(offer), fact: fact(offer.item, price) }
+    });
+    choices.collect()
+}
+
+/// The choice that a word orders nothing.
+pub(super) fn no_good(word: &str) -> Choice {
+    let text = word!("no good: a name or a remark", "不是商品：是称呼或备注").to_owned();
+    Choice { text, fact: Fact::Good { word: word.to_owned(), item: None } }
+}
+
+/// The choice to leave an entry out.
+pub(super) fn leave_out(written: &str) -> Choice {
+    let text = word!("leave this entry out", "这条不算").to_owned();
+    Choice { text, fact: Fact::Entry { written: written.to_owned(), reading: NOTHING.into() } }
+}
+
+/// Choices for how much one of a unit is.
+pub(super) fn portion_choices(
+    word: &str,
+    unit: &str,
+    offer: &Offer,
+    pack: Option<u64>,
+) -> Vec<Choice> {
+    let fact =
+        |amount: String| Fact::Portion { word: word.to_owned(), unit: unit.to_owned(), amount };
+    let grams = |grams: u64| {
+        let kg = Quantity::new(u32::try_from(grams).unwrap_or(u32::MAX)).to_text(Unit::Weight);
+        let text = match grams {
+            500 => say!("1 jin ({kg} kg)", "1斤（{kg} 公斤）"),
+            _ => say!("{kg} kg", "{kg} 公斤"),
+        };
+        Choice { text, fact: fact(format!("{grams}g")) }
+    };
+    match offer.unit {
+        Unit::Piece => {
+            let price = yuan(offer.price);
+            let text = say!("1 piece, for {price}", "1 件，{price} 元");
+            vec![Choice { text, fact: fact("1".into()) }]
+        }
+        Unit::Weight => {
+            let mut sizes: Vec<u64> = pack.into_iter().chain([500, 1_000]).collect();
+            sizes.dedup();
+            sizes.into_iter().map(grams).collect()
+        }
+    }
+}
