@@ -5,11 +5,12 @@
 //! node-card.toml   public keys and proofs, for the founder of the chain
 //! validator.key    PKCS#8, 0600: votes
 //! transport.key    PKCS#8, 0600: the network identity
+//! api-tokens.toml  digests of the access tokens of the API, 0600
 //! vote.guard       what must not be forgotten about votes
 //! store/           RocksDB
 //! ```
 
-use crate::exit::Failure;
+use crate::{api::ClientSettings, exit::Failure};
 use anyhow::{Context as _, anyhow};
 use genesis::founding_id;
 use ledger_core::{
@@ -35,6 +36,9 @@ pub struct Settings {
     pub listen: Vec<String>,
     /// Where the HTTP API listens. Keep it on loopback unless a proxy guards it.
     pub api: SocketAddr,
+    /// What clients of the API may do that do not ask from this machine.
+    #[serde(default)]
+    pub clients: ClientSettings,
 }
 
 /// What the founder needs of a node, in `node-card.toml`.
@@ -76,6 +80,12 @@ impl Home {
     #[must_use]
     pub fn store(&self) -> PathBuf {
         self.0.join("store")
+    }
+
+    /// The access tokens of the API.
+    #[must_use]
+    pub fn tokens(&self) -> PathBuf {
+        self.0.join("api-tokens.toml")
     }
 
     fn settings_file(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use ledger_core::types::TimestampMs;
 use node::{
     exit::{self, Failure},
     home::{Home, Settings},
-    offline, runtime,
+    offline, runtime, tokens,
 };
 use std::{fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,9 @@ enum Command {
         #[command(flatten)]
         node: Node,
     },
+    /// Access tokens for clients of the API that are on other machines.
+    #[command(subcommand)]
+    Token(tokens::TokenCommand),
 }
 
 #[derive(clap::Args)]
@@ -112,7 +115,8 @@ fn run(command: Command) -> Result<u8, Failure> {
     match command {
         Command::Init { home, name, chain_name, created_ms, listen, address, api } => {
             let address = address.unwrap_or_else(|| listen.clone());
-            let settings = Settings { member: name, listen: vec![listen], api };
+            let settings =
+                Settings { member: name, listen: vec![listen], api, clients: Default::default() };
             let created = TimestampMs::new(created_ms);
             Home::new(&home).init(&settings, &chain_name, created, &address)?;
             eprintln!("made {}: send its node-card.toml to the founder", home.display());
@@ -139,6 +143,7 @@ fn run(command: Command) -> Result<u8, Failure> {
             let (home, genesis) = node.read()?;
             offline::check(&home, &genesis)
         }
+        Command::Token(command) => tokens::run(&command).map(|()| exit::OK),
     }
 }
 
