@@ -31,6 +31,10 @@ const HOLD: Duration = Duration::from_secs(5);
 const RESEND_AFTER: Duration = Duration::from_secs(10);
 /// Pause between two questions whether a transaction is decided.
 const POLL_PAUSE: Duration = Duration::from_millis(250);
+/// Most items that a node puts into one list (docs/api.md).
+const LIST_MAX: usize = 1_000;
+/// The ledger has no more; a node that lists more is not asked for ever.
+const PROPOSALS_MAX: usize = 4_096;
 /// Longest answer: a group buy with 4,000 lines and as many payments is some megabytes of JSON.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -38,6 +42,8 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) struct Client {
     nodes: Vec<String>,
     agent: ureq::Agent,
+    /// What `authorization` says, for nodes that ask for an access token.
+    authorization: Option<String>,
     /// Position of the node that answered last.
     first: Cell<usize>,
 }
@@ -124,7 +130,12 @@ impl Client {
             .proxy(None)
             .build()
             .new_agent();
-        Ok(Self { nodes: urls, agent, first: Cell::new(0) })
+        Ok(Self { nodes: urls, agent, authorization: None, first: Cell::new(0) })
+    }
+
+    /// Shows an access token with every question; nodes are told no other way who asks.
+    pub(crate) fn with_token(self, token: Option<&str>) -> Self {
+        Self { authorization: token.map(|token| format!("Bearer {token}")), ..self }
     }
 
     /// How a node is.
@@ -145,7 +156,17 @@ impl Client {
 
     /// Movements that wait for an approval.
     pub(crate) fn proposals(&self) -> Result<Vec<ProposalView>, Failure> {
-        self.get("/v1/proposals")
+        let mut proposals: Vec<ProposalView> = Vec::new();
+        loop {
+            let after = proposals.last().map(|last| format!("?after={}", last.id));
+            let path = format!("/v1/proposals{}", after.unwrap_or_default());
+            let page: Vec<ProposalView> = self.get(&path)?;
+            let is_last = page.len() < LIST_MAX || proposals.len() >= PROPOSALS_MAX;
+            proposals.extend(page);
+            if is_last {
+                return Ok(proposals);
+            }
+        }
     }
 
     /// An entry of the log, as every node that answers has it.
@@ -334,12 +355,18 @@ impl Client {
     }
 
     fn get_at(&self, node: usize, path: &str) -> Result<Answer, ureq::Error> {
-        let response = self.agent.get(format!("{}{path}", self.nodes[node])).call()?;
-        read_answer(response)
+        let mut request = self.agent.get(format!("{}{path}", self.nodes[node]));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        read_answer(request.call()?)
     }
 
     fn post_at(&self, node: usize, path: &str, bytes: &[u8]) -> Result<Answer, ureq::Error> {
-        let request = self.agent.post(format!("{}{path}", self.nodes[node]));
+        let mut request = self.agent.post(format!("{}{path}", self.nodes[node]));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
         read_answer(request.header("content-type", "application/octet-stream").send(bytes)?)
     }
 }

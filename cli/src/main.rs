@@ -88,7 +88,7 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// How a node is
-    Status,
+    Status(status::StatusCommand),
 }
 
 fn main() -> ExitCode {
@@ -126,7 +126,7 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
         Command::Approve(command) => approve::run(&command, &session),
         Command::Tx(command) => tx::run(&command, &session),
         Command::Audit(command) => audit::run(&command, &session),
-        Command::Status => status::run(&session),
+        Command::Status(command) => status::run(&command, &session),
     }
 }
 

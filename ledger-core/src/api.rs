@@ -145,6 +145,8 @@ pub struct Status {
     pub step: String,
     /// Since when the last block is applied here; the start of the node if none was since.
     pub height_since: TimestampMs,
+    /// Since when there is a reason for the next block; nothing while there is none.
+    pub awake_since: Option<TimestampMs>,
     /// Since when the round is in this step.
     pub step_since: TimestampMs,
     /// Who proposed in the rounds of this height that decided nothing, at most 16.

@@ -409,6 +409,7 @@ impl Shell {
             }
             .to_owned(),
             height_since: standing.height_since,
+            awake_since: standing.awake_since,
             step_since: standing.step_since,
             failed_proposers: failed.into_iter().rev().collect(),
             tip: tip.hash,

@@ -235,6 +235,8 @@ pub struct Standing {
     step: Step,
     /// Since when the height is being decided.
     pub height_since: TimestampMs,
+    /// Since when there is a reason to decide it; nothing while it waits for one.
+    pub awake_since: Option<TimestampMs>,
     /// Since when its round is in its step.
     pub step_since: TimestampMs,
 }
@@ -336,6 +338,7 @@ impl Replica {
             round: consensus.round(),
             step: consensus.step(),
             height_since: now,
+            awake_since: (!consensus.is_waiting()).then_some(now),
             step_since: now,
         };
         let mut replica = Self {
@@ -422,7 +425,12 @@ impl Replica {
         let before = &mut self.standing;
         if before.height != height {
             before.height_since = self.now;
+            before.awake_since = None;
         }
+        before.awake_since = match step {
+            Step::Waiting => None,
+            _ => before.awake_since.or(Some(self.now)),
+        };
         if (before.height, before.round, before.step) != (height, round, step) {
             (before.height, before.round, before.step) = (height, round, step);
             before.step_since = self.now;

@@ -43,30 +43,42 @@ const ARCHIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A problem as an answer.
 #[derive(Debug)]
-pub(super) struct ApiError(Box<Problem>);
+pub(super) struct ApiError {
+    problem: Box<Problem>,
+    retry_after: Option<Duration>,
+}
 
 impl ApiError {
     /// The client has asked too often.
     pub(super) fn too_often(wait: Duration) -> Self {
-        let seconds = wait.as_secs_f64().ceil().max(1.0);
+        let seconds = wait.as_secs() + 1;
         problem(
             429,
             "too-many-requests",
             format!("too many requests; ask again in {seconds} s"),
             format!("请求太频繁；请 {seconds} 秒后再试"),
         )
+        .retry_after(wait)
+    }
+
+    /// Says when it is worth asking again.
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_REQUEST);
-        let mut response = (status, Json(self.0)).into_response();
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = (status, Json(self.problem)).into_response();
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
         }
         response
     }
@@ -94,7 +106,8 @@ pub(super) fn problem(
     chinese: impl Into<String>,
 ) -> ApiError {
     let problem = Problem::new(status, kind, english);
-    ApiError(Box::new(Problem { detail_zh: Some(chinese.into()), ..problem }))
+    let problem = Box::new(Problem { detail_zh: Some(chinese.into()), ..problem });
+    ApiError { problem, retry_after: None }
 }
 
 pub(super) fn stopping() -> ApiError {
@@ -189,7 +202,10 @@ pub(super) async fn submit(
         Outcome::Decided { id, height, log_index } => {
             Ok((StatusCode::OK, Json(decided(id, height, log_index))))
         }
-        Outcome::Refused(refusal) => Err(ApiError(Box::new(Problem::refusal(&refusal)))),
+        Outcome::Refused(refusal) => {
+            let problem = Box::new(Problem::refusal(&refusal));
+            Err(ApiError { problem, retry_after: None })
+        }
     }
 }
 

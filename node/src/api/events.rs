@@ -67,7 +67,8 @@ impl Place {
                 "too-many-streams",
                 "too many event streams are open; close one, or read /v1/entries from time to time",
                 "事件流开得太多；请关掉一个，或改为定时读取 /v1/entries",
-            ));
+            )
+            .retry_after(HEARTBEAT));
         }
         *open.entry(owner.clone()).or_default() += 1;
         shared.metrics.event_streams(1);
