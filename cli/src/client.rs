@@ -329,7 +329,7 @@ impl Client {
         self.ask_from(0, question)
     }
 
-    /// Asks nodes in turn, from the `skip`-th on, until one answers that is not overloaded.
+    /// Asks nodes in turn, from the `skip`-th on, until one answers that lets us in and is not overloaded.
     fn ask_from(
         &self,
         skip: usize,
@@ -340,7 +340,10 @@ impl Client {
         let count = self.nodes.len();
         for node in self.in_order().cycle().skip(skip % count).take(count) {
             match question(node) {
-                Ok(answer) if answer.status >= 500 => overloaded = Some(answer),
+                // Another one may have room, or know who asks.
+                Ok(answer) if answer.status >= 500 || matches!(answer.status, 401 | 429) => {
+                    overloaded = Some(answer);
+                }
                 Ok(answer) => {
                     self.first.set(node);
                     return Ok(answer);

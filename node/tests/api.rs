@@ -261,7 +261,7 @@ fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once
     let document: Value = serde_json::from_str(DOCUMENT).unwrap();
     let mut cluster = Cluster::found();
     cluster.start_all();
-    let mut live = watch(&cluster, "", "");
+    let mut live = watch(&cluster, "?from=1", "");
     trade(&mut cluster);
 
     assert_eq!(ask(&cluster, 0, "/openapi.json", &[]).body, DOCUMENT);
@@ -301,7 +301,13 @@ fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once
     }
     for entry in &entries {
         let asked = format!("/v1/entries/{}", entry.log_index);
-        fits(&document, "/v1/entries/{log_index}", &ask(&cluster, 0, &asked, &[]));
+        let answer = ask(&cluster, 0, &asked, &[]);
+        fits(&document, "/v1/entries/{log_index}", &answer);
+        let whole: Value = answer.json::<Value>()["entry"].clone();
+        let action = &whole["transaction"]["transaction"]["action"];
+        let deadline = &whole["system"]["deadline"]["kind"];
+        let kinds = action.as_object().or(deadline.as_object()).unwrap();
+        assert_eq!(kinds.keys().collect::<Vec<_>>(), [&entry.kind]);
     }
     assert_eq!(ask(&cluster, 0, "/v1/nothing", &[]).status, 404);
     assert_eq!(ask(&cluster, 0, "/v1/transactions", &[]).status, 405);
@@ -357,6 +363,20 @@ fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once
         let schema = &document["components"]["schemas"]["BlockEvent"];
         check(&document, schema, &serde_json::to_value(event).unwrap(), "event").unwrap();
     }
+
+    // From elsewhere four streams at a time; a closed one makes room.
+    let opened = || {
+        let header = format!("{}: {}\r\n", FROM_ELSEWHERE.0, FROM_ELSEWHERE.1);
+        let mut stream = watch(&cluster, "", &header);
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        (line.trim().to_owned(), stream)
+    };
+    let mut streams: Vec<_> = (0..4).map(|_| opened()).collect();
+    assert!(streams.iter().all(|(line, _)| line == "HTTP/1.1 200 OK"));
+    assert_eq!(opened().0, "HTTP/1.1 429 Too Many Requests");
+    streams.pop();
+    eventually("room for a stream", || (opened().0 == "HTTP/1.1 200 OK").then_some(()));
 
     // What the node counts.
     let metrics = ask(&cluster, 0, "/metrics", &[]).body;

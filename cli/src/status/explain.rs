@@ -75,7 +75,8 @@ pub(super) enum Finding {
 
 fn absent_since(peer: &PeerStatus, now: TimestampMs) -> Option<TimestampMs> {
     if !peer.connected {
-        return Some(peer.since);
+        // It was gone before the connection was given up.
+        return Some(peer.heard.map_or(peer.since, |heard| heard.min(peer.since)));
     }
     let heard = peer.heard.unwrap_or(peer.since).max(peer.since);
     (now.get().saturating_sub(heard.get()) > SILENT_MS).then_some(heard)
@@ -356,7 +357,8 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
 }
 
 fn seconds(ms: u64) -> String {
-    let (whole, tenth) = (ms / 1_000, ms % 1_000 / 100);
+    let tenths = ms.saturating_add(50) / 100;
+    let (whole, tenth) = (tenths / 10, tenths % 10);
     say!("{whole}.{tenth} s", "{whole}.{tenth} 秒")
 }
 
