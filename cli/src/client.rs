@@ -568,6 +568,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_token_is_shown_and_a_node_that_does_not_know_it_is_passed_over() {
+        let problem = serde_json::to_string(&Problem::new(401, "wrong-token", "who?"));
+        let problem = problem.expect("is JSON");
+        let stranger = fake_node(move |_, _| Some((401, problem.clone())));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let url = format!("http://{}", listener.local_addr().expect("has an address"));
+        let friend = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("is asked");
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                head.push(byte[0]);
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]";
+            stream.write_all(answer).expect("answers");
+            String::from_utf8(head).expect("is text").to_ascii_lowercase()
+        });
+        let client = Client::new(&[stranger.url, url]).expect("addresses");
+        assert_eq!(client.with_token(Some("tuan-token-1")).proposals(), Ok(Vec::new()));
+        let head = friend.join().expect("answered");
+        assert!(head.contains("\r\nauthorization: bearer tuan-token-1\r\n"), "{head}");
+    }
+
+    #[test]
     fn addresses_are_checked_before_anything_is_sent() {
         for bad in ["", "localhost:7101", "https://x", "http://", "http://a b"] {
             let failure = Client::new(&[bad.to_owned()]).err().expect("refused");

@@ -1,7 +1,7 @@
 //! Access tokens of the API, in `api-tokens.toml` of the node's folder.
 //!
 //! A token is 256 random bits, shown once. The file has only its SHA-256: whoever reads it cannot ask
-//! with it. The node sees a change of the file within [`CHECK_INTERVAL`], so that a removed token ends
+//! with it. The node sees a change of the file within a second, so that a removed token ends
 //! without a restart; a file that cannot be read lets nobody in.
 
 use crate::{exit::Failure, home::Home, runtime::now};

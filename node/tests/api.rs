@@ -348,7 +348,7 @@ fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once
             })
             .collect()
     };
-    let mut take = |stream: &mut BufReader<TcpStream>, count: u64| -> Vec<(String, BlockEvent)> {
+    let take = |stream: &mut BufReader<TcpStream>, count: u64| -> Vec<(String, BlockEvent)> {
         (0..count).map(|_| next_event(stream).unwrap()).collect()
     };
     let seen_live = take(&mut live, tip);

@@ -363,7 +363,7 @@ fn seconds(ms: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use ledger_core::{
         api::{DiskRoom, Use},
@@ -390,7 +390,7 @@ mod tests {
     }
 
     /// The node of `property` among four, at rest since ten minutes.
-    fn healthy() -> Status {
+    pub(in crate::status) fn healthy() -> Status {
         Status {
             chain: ChainId::new([1; 32]),
             name: "orchard-1".to_owned(),

@@ -150,3 +150,35 @@ fn describe(status: &Status) -> String {
          待处理 {mempool}，时钟偏差 {clock}{disk}\n\n{peers}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{client::tests::fake_node, session::Options};
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn scripts_learn_from_the_exit_code_whether_the_chain_can_go_on() {
+        let outcome = |status: &Status| {
+            let answer = serde_json::to_string(status).expect("is JSON");
+            let node = fake_node(move |_, _| Some((200, answer.clone())));
+            let line = Line::parse_from(["tuan", "--node", &node.url]);
+            let session = Session::new(line.options, |_| None).expect("is an address");
+            run(&StatusCommand { explain: true }, &session)
+        };
+        let mut status = explain::tests::healthy();
+        assert_eq!(outcome(&status), Ok(()));
+        for peer in &mut status.peers {
+            peer.connected = false;
+        }
+        let failure = outcome(&status).expect_err("stands still");
+        // The sentences are the answer, on stdout; there is no error beside them.
+        assert_eq!((failure.number(), failure.is_silent()), (crate::exit::INCOMPLETE, true));
+    }
+}
