@@ -14,7 +14,7 @@ fn codec(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function(format!("decode/{name}/lines={lines}"), |bencher| {
             bencher.iter(|| {
-                let read = ReceivedTransaction::decode(black_box(bytes.clone()));
+                let read = ReceivedTransaction::decode(black_box(&bytes));
                 assert!(read.is_ok_and(|read| read.id() == transaction.id()));
             });
         });

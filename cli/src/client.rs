@@ -30,6 +30,10 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(8);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The refusal that says nothing about the transaction: the node has no room.
 const FULL: u16 = 110;
+/// Most items that a node puts into one list (docs/api.md).
+const LIST_MAX: usize = 1_000;
+/// The ledger has no more; a node that lists more is not asked for ever.
+const PROPOSALS_MAX: usize = 4_096;
 /// Longest answer: a group buy with 4,000 lines and as many payments is some megabytes of JSON.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -37,6 +41,8 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) struct Client {
     nodes: Vec<String>,
     agent: ureq::Agent,
+    /// What `authorization` says, for nodes that ask for an access token.
+    authorization: Option<String>,
     /// Position of the node that answered last.
     first: Cell<usize>,
 }
@@ -146,7 +152,12 @@ impl Client {
             .proxy(None)
             .build()
             .new_agent();
-        Ok(Self { nodes: urls, agent, first: Cell::new(0) })
+        Ok(Self { nodes: urls, agent, authorization: None, first: Cell::new(0) })
+    }
+
+    /// Shows an access token with every question; nodes are told no other way who asks.
+    pub(crate) fn with_token(self, token: Option<&str>) -> Self {
+        Self { authorization: token.map(|token| format!("Bearer {token}")), ..self }
     }
 
     /// How a node is.
@@ -172,7 +183,17 @@ impl Client {
 
     /// Movements that wait for an approval.
     pub(crate) fn proposals(&self) -> Result<Vec<ProposalView>, Failure> {
-        self.get("/v1/proposals")
+        let mut proposals: Vec<ProposalView> = Vec::new();
+        loop {
+            let after = proposals.last().map(|last| format!("?after={}", last.id));
+            let path = format!("/v1/proposals{}", after.unwrap_or_default());
+            let page: Vec<ProposalView> = self.get(&path)?;
+            let is_last = page.len() < LIST_MAX || proposals.len() >= PROPOSALS_MAX;
+            proposals.extend(page);
+            if is_last {
+                return Ok(proposals);
+            }
+        }
     }
 
     /// Where a transaction stands; `None` if no node that answers knows it.
@@ -379,7 +400,10 @@ impl Client {
         let mut in_trouble = None;
         for node in self.in_order() {
             match self.get_at(node, path, ANSWER_TIMEOUT) {
-                Ok(answer) if answer.status >= 500 => in_trouble = Some(answer),
+                // Another one may have room, or know who asks.
+                Ok(answer) if answer.status >= 500 || matches!(answer.status, 401 | 429) => {
+                    in_trouble = Some(answer);
+                }
                 Ok(answer) => {
                     self.prefer(node);
                     return Ok(answer);
@@ -390,8 +414,15 @@ impl Client {
         in_trouble.ok_or_else(|| nobody_answers(&reasons))
     }
 
+    fn authorized<Body>(&self, request: ureq::RequestBuilder<Body>) -> ureq::RequestBuilder<Body> {
+        match &self.authorization {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
+    }
+
     fn get_at(&self, node: usize, path: &str, timeout: Duration) -> Result<Answer, ureq::Error> {
-        let request = self.agent.get(format!("{}{path}", self.nodes[node]));
+        let request = self.authorized(self.agent.get(format!("{}{path}", self.nodes[node])));
         read_answer(request.config().timeout_global(Some(timeout)).build().call()?)
     }
 
@@ -402,7 +433,7 @@ impl Client {
         bytes: &[u8],
         timeout: Duration,
     ) -> Result<Answer, ureq::Error> {
-        let request = self.agent.post(format!("{}{path}", self.nodes[node]));
+        let request = self.authorized(self.agent.post(format!("{}{path}", self.nodes[node])));
         let request = request.config().timeout_global(Some(timeout)).build();
         read_answer(request.header("content-type", "application/octet-stream").send(bytes)?)
     }
@@ -613,6 +644,30 @@ pub(crate) mod tests {
         let failure = client.status().expect_err("refused");
         assert_eq!(failure.number(), crate::exit::REFUSED);
         assert!(!failure.to_string().contains('\x1b'));
+    }
+
+    #[test]
+    fn the_token_is_shown_and_a_node_that_does_not_know_it_is_passed_over() {
+        let problem = serde_json::to_string(&Problem::new(401, "wrong-token", "who?"));
+        let problem = problem.expect("is JSON");
+        let stranger = fake_node(move |_, _| Some((401, problem.clone())));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let url = format!("http://{}", listener.local_addr().expect("has an address"));
+        let friend = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("is asked");
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                head.push(byte[0]);
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n[]";
+            stream.write_all(answer).expect("answers");
+            String::from_utf8(head).expect("is text").to_ascii_lowercase()
+        });
+        let client = Client::new(&[stranger.url, url]).expect("addresses");
+        assert_eq!(client.with_token(Some("tuan-token-1")).proposals(), Ok(Vec::new()));
+        let head = friend.join().expect("answered");
+        assert!(head.contains("\r\nauthorization: bearer tuan-token-1\r\n"), "{head}");
     }
 
     #[test]

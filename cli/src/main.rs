@@ -101,7 +101,7 @@ enum Command {
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// How a node is
-    Status,
+    Status(status::StatusCommand),
 }
 
 impl Command {
@@ -123,7 +123,7 @@ impl Command {
             | Self::Outbox(_)
             | Self::Receipt(_)
             | Self::Audit(_)
-            | Self::Status => false,
+            | Self::Status(_) => false,
         }
     }
 }
@@ -168,7 +168,7 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
         Command::Outbox(command) => outbox::run(&command, &session),
         Command::Receipt(command) => receipts::run(&command, &session),
         Command::Audit(command) => audit::run(&command, &session),
-        Command::Status => status::run(&session),
+        Command::Status(command) => status::run(&command, &session),
     }
 }
 

@@ -20,7 +20,8 @@ use ledger_core::{
 use serde::Serialize;
 use std::{
     cell::{OnceCell, RefCell},
-    path::PathBuf,
+    io::Read as _,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -49,6 +50,9 @@ pub(crate) struct Options {
     /// File with the passphrase of the key; else TUAN_PASSPHRASE, else a prompt
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// File with the access token of the nodes; else TUAN_TOKEN. On the node's own machine none is needed
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) token_file: Option<PathBuf>,
     /// Your member name, if the key alone does not say it
     #[arg(long = "as", value_name = "NAME", global = true)]
     pub(crate) member: Option<String>,
@@ -70,6 +74,44 @@ pub(crate) struct Options {
     /// How long to wait for the decision
     #[arg(long, value_name = "SECONDS", default_value_t = 60, global = true)]
     pub(crate) wait: u64,
+}
+
+/// Longest access token.
+const TOKEN_BYTES_MAX: usize = 200;
+
+/// The access token of a file, or of the environment.
+fn access_token(
+    file: Option<&Path>,
+    environment: Option<String>,
+) -> Result<Option<String>, Failure> {
+    let text = match file {
+        Some(file) => {
+            let read = || -> std::io::Result<String> {
+                let mut text = String::new();
+                // One byte more than fits, so that a longer file is no token either.
+                let limit = TOKEN_BYTES_MAX as u64 + 2;
+                std::fs::File::open(file)?.take(limit).read_to_string(&mut text)?;
+                Ok(text)
+            };
+            let path = file.display();
+            Some(read().map_err(|error| {
+                Failure::setup(say!("cannot read {path}: {error}", "读不了 {path}：{error}"))
+            })?)
+        }
+        None => environment.filter(|text| !text.trim().is_empty()),
+    };
+    let Some(text) = text else { return Ok(None) };
+    let token = text.trim();
+    if token.is_empty()
+        || token.len() > TOKEN_BYTES_MAX
+        || !token.bytes().all(|b| b.is_ascii_graphic())
+    {
+        return Err(Failure::setup(say!("this is no access token", "这不是访问令牌")).help(say!(
+            "a node's operator makes one with `tuand token add`",
+            "由节点运营方用 `tuand token add` 发放"
+        )));
+    }
+    Ok(Some(token.to_owned()))
 }
 
 /// One run of a command.
@@ -123,11 +165,12 @@ impl Session {
         options: Options,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
+        let token = access_token(options.token_file.as_deref(), environment("TUAN_TOKEN"))?;
         let secrets = Secrets::of(options.passphrase_file.clone(), environment("TUAN_PASSPHRASE"));
         lang::set(options.lang.unwrap_or_else(|| Language::of_environment(&environment)));
         Ok(Self {
             output: Output::new(options.json),
-            client: Client::new(&options.nodes)?,
+            client: Client::new(&options.nodes)?.with_token(token.as_deref()),
             options,
             secrets,
             home: state_home(&environment),
@@ -403,6 +446,7 @@ pub(crate) mod tests {
                 lang: Some(Language::En),
                 json: false,
                 directory: None,
+                token_file: None,
                 state: Some(state),
                 no_wait: false,
                 wait: 3,

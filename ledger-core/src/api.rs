@@ -8,14 +8,23 @@
 //! | `GET /v1/members` | list of [`MemberView`] |
 //! | `GET /v1/policy` | [`Policy`](crate::fund::Policy) |
 //! | `GET /v1/group-buys` | list of [`GroupBuySummary`]; those that are not closed |
+//! | `GET /v1/group-buys?state=closed` | list of [`ClosedGroupBuy`] |
 //! | `GET /v1/group-buys/{id}` | [`GroupBuyView`] |
+//! | `GET /v1/group-buys/{id}/orders`, `/payments`, `/households` | lists as in [`OpenGroupBuy`] |
 //! | `GET /v1/proposals` | list of [`ProposalView`] |
 //! | `GET /v1/accounts` | list of [`AccountView`]: those of the chain |
+//! | `GET /v1/entries?from=N` | list of [`EntrySummary`] from index N on |
 //! | `GET /v1/entries/{log_index}` | [`EntryView`] |
 //! | `GET /v1/blocks/{height}` | [`BlockView`] |
 //! | `GET /v1/archive?from=H` | records of the archive format from height H on, at most 8 MiB |
+//! | `GET /v1/events?from=H` | a stream of [`BlockEvent`] from height H on |
 //!
-//! A refusal is a [`Problem`] (RFC 9457, `application/problem+json`).
+//! A refusal is a [`Problem`] (RFC 9457, `application/problem+json`). docs/api.md says who may ask
+//! what, how lists go on, and which limits there are.
+
+mod summary;
+
+pub use summary::{BlockEvent, EntrySummary};
 
 use crate::{
     accounting::AccountName as _,
@@ -63,8 +72,50 @@ pub struct PeerStatus {
     pub member: String,
     /// Whether there is a connection.
     pub connected: bool,
-    /// The height it is at, by its own last word.
+    /// Since when there is one, or none; the start of the asked node if nothing changed after it.
+    pub since: TimestampMs,
+    /// When it last said something.
+    pub heard: Option<TimestampMs>,
+    /// The last height that it has decided, by its own last word.
     pub height: Option<Height>,
+    /// How far its clock is ahead of that of the asked node, travel time included.
+    pub clock_offset_ms: Option<i64>,
+    /// Its voting power, if it runs a validator.
+    pub voting_power: Option<VotingPower>,
+}
+
+/// What a node is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// It votes.
+    Voting,
+    /// It has no vote and follows the others.
+    Following,
+    /// It has started, and asks the others what it signed before: until then it signs nothing.
+    Recovering,
+    /// It may sign nothing up to a height at which it may have signed before.
+    Barred,
+    /// It lacks blocks that others have.
+    CatchingUp,
+}
+
+/// How much of something is used, and how much there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Use {
+    /// Used now.
+    pub used: u64,
+    /// The bound.
+    pub max: u64,
+}
+
+/// Room on the disk that the store is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskRoom {
+    /// What the node can still write.
+    pub free_bytes: u64,
+    /// How large the file system is.
+    pub total_bytes: u64,
 }
 
 /// How a node is.
@@ -78,17 +129,35 @@ pub struct Status {
     pub node: String,
     /// Version of the program.
     pub version: String,
+    /// The clock of the node when it answered.
+    pub now: TimestampMs,
+    /// What it is busy with.
+    pub activity: Activity,
+    /// Its voting power, if it runs a validator.
+    pub voting_power: Option<VotingPower>,
+    /// The voting power of all; more than two thirds of it decide.
+    pub total_power: VotingPower,
     /// The last decided height.
     pub height: Height,
     /// The round of the height being decided.
     pub round: Round,
     /// What consensus waits for: `waiting`, `propose`, `prevote`, `precommit`, `decided`.
     pub step: String,
+    /// Since when the last block is applied here; the start of the node if none was since.
+    pub height_since: TimestampMs,
+    /// Since when there is a reason for the next block; nothing while there is none.
+    pub awake_since: Option<TimestampMs>,
+    /// Since when the round is in this step.
+    pub step_since: TimestampMs,
+    /// Who proposed in the rounds of this height that decided nothing, at most 16.
+    pub failed_proposers: Vec<String>,
     /// Hash of the last block.
     pub tip: BlockHash,
     /// Time of the last block.
     pub time: TimestampMs,
-    /// Root of the state after it.
+    /// When the next deadline falls due, in block time.
+    pub next_deadline: Option<TimestampMs>,
+    /// Root of the state after the last block.
     pub state_root: Digest,
     /// Entries in the log.
     pub log_size: u64,
@@ -100,6 +169,10 @@ pub struct Status {
     pub clock_offset_ms: Option<i64>,
     /// Transactions that wait for a block.
     pub mempool: u64,
+    /// The bytes of them.
+    pub mempool_bytes: Use,
+    /// Room on the disk; nothing if the system does not say.
+    pub disk: Option<DiskRoom>,
 }
 
 /// A member of the registry.
@@ -205,6 +278,15 @@ pub struct OpenGroupBuy {
     pub accounts: Vec<AccountView>,
     /// Quantities by offer.
     pub offers: Vec<(OfferIndex, OfferTally)>,
+}
+
+/// A line in the list of closed group buys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedGroupBuy {
+    /// Its name.
+    pub id: GroupBuyId,
+    /// Where the closing stands in the log.
+    pub log_index: LogIndex,
 }
 
 /// A movement that waits for its approval.

@@ -46,6 +46,12 @@ pub struct SignedTransaction {
 }
 
 impl Transaction {
+    /// The id: hash of the canonical bytes.
+    #[must_use]
+    pub fn id(&self) -> TransactionId {
+        transaction_id(&encode(self))
+    }
+
     /// Signs the transaction.
     #[must_use]
     pub fn sign(self, key: &SecretKey) -> ReceivedTransaction {

@@ -1,10 +1,12 @@
 //! The disk: one thread that makes things durable in the order in which they were asked for.
 
 use crate::{guard::VoteGuard, store::Store};
+use prometheus_client::metrics::histogram::Histogram;
 use replica::{JobId, Write};
 use std::{
     sync::{Arc, mpsc as std_mpsc},
     thread::{Builder, JoinHandle},
+    time::Instant,
 };
 use tokio::sync::mpsc;
 
@@ -26,11 +28,12 @@ impl Disk {
         store: Arc<dyn Store>,
         mut guard: Option<VoteGuard>,
         done: mpsc::Sender<Done>,
+        batch_time: Histogram,
     ) -> std::io::Result<Self> {
         let (jobs, inbox) = std_mpsc::sync_channel::<(JobId, Vec<Write>)>(JOBS_MAX);
         let thread = Builder::new().name("disk".to_owned()).spawn(move || {
             for (job, writes) in inbox {
-                let result = carry_out(&*store, guard.as_mut(), writes);
+                let result = carry_out(&*store, guard.as_mut(), writes, &batch_time);
                 let failed = result.is_err();
                 if done.blocking_send(result.map(|()| job)).is_err() || failed {
                     break;
@@ -57,11 +60,16 @@ fn carry_out(
     store: &dyn Store,
     guard: Option<&mut VoteGuard>,
     writes: Vec<Write>,
+    batch_time: &Histogram,
 ) -> Result<(), String> {
     let mut guard = guard;
     for write in writes {
         match write {
-            Write::Store(changes) => store.apply(changes).map_err(|error| error.to_string())?,
+            Write::Store(changes) => {
+                let begun = Instant::now();
+                store.apply(changes).map_err(|error| error.to_string())?;
+                batch_time.observe(begun.elapsed().as_secs_f64());
+            }
             Write::Guard(record) => guard
                 .as_mut()
                 .ok_or("a node without a vote guard signed something")?

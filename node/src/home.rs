@@ -6,11 +6,12 @@
 //! genesis.toml     the founding document of its chain, put there by `tuand init --genesis`
 //! validator.key    PKCS#8, 0600: votes
 //! transport.key    PKCS#8, 0600: the network identity
+//! api-tokens.toml  digests of the access tokens of the API, 0600
 //! vote.guard       what must not be forgotten about votes
 //! store/           RocksDB
 //! ```
 
-use crate::{exit::Failure, lang::say};
+use crate::{api::ClientSettings, exit::Failure, lang::say};
 use anyhow::{Context as _, anyhow};
 use genesis::{Address, DOCUMENT_BYTES_MAX, Genesis, GenesisError, Invitation, NodeCard, text};
 use ledger_core::{
@@ -36,6 +37,9 @@ pub struct Settings {
     pub listen: Vec<String>,
     /// Where the HTTP API listens. Keep it on loopback unless a proxy guards it.
     pub api: SocketAddr,
+    /// What clients of the API may do that do not ask from this machine.
+    #[serde(default)]
+    pub clients: ClientSettings,
 }
 
 /// A node's folder.
@@ -65,6 +69,12 @@ impl Home {
     #[must_use]
     pub fn genesis_file(&self) -> PathBuf {
         self.0.join("genesis.toml")
+    }
+
+    /// The access tokens of the API.
+    #[must_use]
+    pub fn tokens(&self) -> PathBuf {
+        self.0.join("api-tokens.toml")
     }
 
     fn settings_file(&self) -> PathBuf {

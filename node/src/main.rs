@@ -6,7 +6,7 @@ use node::{
     exit::{self, Failure},
     home::{Home, Settings, read_founding, read_genesis},
     lang::say,
-    offline, runtime,
+    offline, runtime, tokens,
 };
 use std::{
     net::SocketAddr,
@@ -68,6 +68,9 @@ enum Command {
         #[command(flatten)]
         node: Node,
     },
+    /// Access tokens for clients of the API that are on other machines.
+    #[command(subcommand)]
+    Token(tokens::TokenCommand),
 }
 
 /// What a node is made from.
@@ -133,7 +136,12 @@ fn run(command: Command) -> Result<u8, Failure> {
                 let listen = Address::listen(&listen).map_err(|e| wrong_address(&e))?;
                 let listen = vec![listen.to_string()];
                 let addresses = if addresses.is_empty() { listen.clone() } else { addresses };
-                make(&home, &invitation, &Settings { member, listen, api }, &addresses)?;
+                make(
+                    &home,
+                    &invitation,
+                    &Settings { member, listen, api, clients: Default::default() },
+                    &addresses,
+                )?;
             }
             Ok(exit::OK)
         }
@@ -162,6 +170,7 @@ fn run(command: Command) -> Result<u8, Failure> {
             let (home, genesis) = node.read()?;
             offline::check(&home, &genesis)
         }
+        Command::Token(command) => tokens::run(&command).map(|()| exit::OK),
     }
 }
 

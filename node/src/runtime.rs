@@ -9,6 +9,7 @@ use crate::{
     exit::Failure,
     guard::VoteGuard,
     home::Home,
+    metrics::Metrics,
     network::{
         Channel, Multiaddr, NetworkCommand, NetworkConfig, NetworkEvent, NetworkHandle, PeerEntry,
         PeerKey, Topic, spawn,
@@ -18,13 +19,15 @@ use crate::{
 use anyhow::{Context as _, anyhow};
 use genesis::Genesis;
 use ledger_core::{
-    api::{PeerStatus, Status},
+    api::{Activity, PeerStatus, Status, Use},
     codec::decode,
     consensus::{GuardRecord, Step},
     crypto::{BatchItem, KeyPurpose, verify_batch},
-    types::{Height, TimestampMs},
+    types::{Height, Round, TimestampMs},
 };
-use replica::{Action, Config, Event, NodeId, Outcome, Replica, RequestId, Road, Start};
+use replica::{
+    Action, Config, Event, MEMPOOL_BYTES_MAX, NodeId, Outcome, Replica, RequestId, Road, Start,
+};
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -39,6 +42,8 @@ const COMMANDS_MAX: usize = 1_024;
 const EVENTS_IN_A_ROW_MAX: usize = 64;
 /// Fewest signatures that are worth a thread of their own: a batch is cheaper the larger it is.
 const SIGNATURES_PER_THREAD_MIN: usize = 256;
+/// Most proposers of failed rounds that are named.
+const FAILED_PROPOSERS_MAX: usize = 16;
 
 /// The wall clock in milliseconds.
 #[must_use]
@@ -131,7 +136,7 @@ pub async fn run(
         Failure::setup(anyhow!("cannot listen on {}: {error}", settings.api))
             .help("another program uses the port; change `api` in node.toml")
     })?;
-    let (network, mut network_events) =
+    let (mut network, mut network_events) =
         spawn(network, shutdown.child_token()).await.map_err(|error| {
             Failure::setup(error)
                 .help("another program uses the port; change `listen` in node.toml")
@@ -139,14 +144,23 @@ pub async fn run(
 
     let (done, mut disk_done) = mpsc::channel(disk::JOBS_MAX);
     let store = opened.replica.chain_store().store().clone();
-    let disk = Disk::start(store, opened.guard, done)?;
+    let metrics = Metrics::new(std::mem::take(&mut network.metrics));
+    let disk = Disk::start(store, opened.guard, done, metrics.store_batch())?;
     let (commands, mut api_commands) = mpsc::channel(COMMANDS_MAX);
     let (checked, mut signatures) = mpsc::channel(1);
     let snapshot = Snapshot::of(&opened.replica);
     let (publish, snapshots) = watch::channel(Arc::new(snapshot));
     let api = api::serve(
         api_listener,
-        api::Shared { genesis: Arc::new(genesis.clone()), commands, snapshots },
+        api::Surroundings {
+            genesis: Arc::new(genesis.clone()),
+            commands,
+            snapshots,
+            settings: settings.clients,
+            metrics: metrics.clone(),
+            tokens: home.tokens(),
+            store: home.store(),
+        },
         shutdown.clone(),
     );
     let api = tokio::spawn(api);
@@ -161,6 +175,7 @@ pub async fn run(
         disk,
         checked,
         publish,
+        metrics,
         replies: BTreeMap::new(),
         next_request: 0,
     };
@@ -222,13 +237,16 @@ struct Shell {
     disk: Disk,
     checked: mpsc::Sender<Vec<bool>>,
     publish: watch::Sender<Arc<Snapshot>>,
+    metrics: Metrics,
     replies: BTreeMap<RequestId, mpsc::Sender<Outcome>>,
     next_request: RequestId,
 }
 
 impl Shell {
     fn handle(&mut self, event: Event) {
+        let before = self.replica.standing();
         let actions = self.replica.handle(event, now());
+        self.metrics.rounds_failed(self.replica.standing().rounds_after(&before));
         self.carry_out(actions);
     }
 
@@ -302,6 +320,7 @@ impl Shell {
                 Action::Answer { request, outcome } => self.answer(request, outcome),
                 Action::Applied { height, hash, entries } => {
                     tracing::info!(%height, hash = hash.short(), entries, "decided");
+                    self.metrics.applied(entries);
                     let _ = self.publish.send(Arc::new(Snapshot::of(&self.replica)));
                     if self.replica.consensus().me().is_some() {
                         let payload = ledger_core::codec::encode(&height);
@@ -347,16 +366,42 @@ impl Shell {
 
     fn status(&self) -> Status {
         let replica = &self.replica;
+        let consensus = replica.consensus();
+        let standing = replica.standing();
+        let validators = consensus.validators();
         let tip = replica.state().tip();
-        let peers = replica.nodes().iter().enumerate().filter(|(_, node)| node.name != self.name);
+        let nodes = || replica.nodes().iter().enumerate();
+        let peers = nodes().filter(|(_, node)| node.name != self.name).map(|(id, node)| {
+            let peer = replica.peer_facts(id);
+            PeerStatus {
+                member: node.name.clone(),
+                connected: peer.connected,
+                since: peer.since,
+                heard: peer.heard,
+                // It says which height it decides.
+                height: peer.height.map(|height| height.saturating_sub(Height::new(1))),
+                clock_offset_ms: peer.clock_offset_ms.map(i64::saturating_neg),
+                voting_power: node.validator.map(|index| validators.power(index)),
+            }
+        });
+        let proposer_of = |round| {
+            let index = validators.proposer(consensus.height(), Round::new(round));
+            nodes().find(|(_, node)| node.validator == Some(index))
+        };
+        let failed = (0..consensus.round().get()).rev().take(FAILED_PROPOSERS_MAX);
+        let failed: Vec<_> = failed.filter_map(proposer_of).map(|(_, n)| n.name.clone()).collect();
         Status {
             chain: self.genesis.chain,
             name: self.genesis.name.to_string(),
             node: self.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            now: now(),
+            activity: self.activity(),
+            voting_power: consensus.me().map(|index| validators.power(index)),
+            total_power: validators.total_power(),
             height: tip.height,
-            round: replica.consensus().round(),
-            step: match replica.consensus().step() {
+            round: consensus.round(),
+            step: match consensus.step() {
                 Step::Waiting => "waiting",
                 Step::Propose => "propose",
                 Step::Prevote => "prevote",
@@ -364,19 +409,45 @@ impl Shell {
                 Step::Decided => "decided",
             }
             .to_owned(),
+            height_since: standing.height_since,
+            awake_since: standing.awake_since,
+            step_since: standing.step_since,
+            failed_proposers: failed.into_iter().rev().collect(),
             tip: tip.hash,
             time: tip.time,
+            next_deadline: replica.state().next_deadline(),
             state_root: tip.state_root,
             log_size: replica.state().log().size(),
             waiting_for: replica.waiting_for(),
-            peers: peers
-                .map(|(id, node)| {
-                    let (connected, height) = replica.peer(id);
-                    PeerStatus { member: node.name.clone(), connected, height }
-                })
-                .collect(),
+            peers: peers.collect(),
             clock_offset_ms: replica.clock_offset_ms(),
             mempool: replica.mempool().len() as u64,
+            mempool_bytes: Use {
+                used: replica.mempool().bytes() as u64,
+                max: MEMPOOL_BYTES_MAX as u64,
+            },
+            // Asked of the system where it holds nothing up.
+            disk: None,
+        }
+    }
+
+    fn activity(&self) -> Activity {
+        let replica = &self.replica;
+        let height = replica.consensus().height();
+        let ahead = |node: &usize| {
+            let peer = replica.peer_facts(*node);
+            peer.connected && peer.height.is_some_and(|at| at > height.next())
+        };
+        if (0..replica.nodes().len()).any(|node| ahead(&node)) {
+            Activity::CatchingUp
+        } else if replica.consensus().me().is_none() {
+            Activity::Following
+        } else if replica.is_recovering() {
+            Activity::Recovering
+        } else if replica.consensus().barred_through().is_some() {
+            Activity::Barred
+        } else {
+            Activity::Voting
         }
     }
 }

@@ -65,9 +65,23 @@ fn with_two_of_four_down_the_chain_waits_says_for_whom_and_goes_on_when_one_retu
         let dead = ["supplier-a", "supplier-b"];
         status.waiting_for.iter().any(|member| dead.contains(&member.as_str()))
     };
-    eventually("the node to say whom it waits for", || {
-        cluster.status(0).filter(waits_for_the_dead)
+    let status = eventually("the node to say whom it waits for", || {
+        let lost = |status: &Status| status.peers.iter().filter(|peer| !peer.connected).count();
+        cluster.status(0).filter(waits_for_the_dead).filter(|status| lost(status) == 2)
     });
+    // And since when: the two were lost after the block, and then the next one had its reason.
+    for peer in &status.peers {
+        let after = peer.since > status.height_since && peer.since <= status.now;
+        assert_eq!(
+            (peer.connected, after),
+            match peer.member.as_str() {
+                "supplier-a" | "supplier-b" => (false, true),
+                _ => (true, false),
+            }
+        );
+    }
+    assert!(status.awake_since.is_some_and(|since| since > status.height_since));
+    assert!(status.step_since >= status.awake_since.unwrap());
     cluster.start(3);
     let path = format!("/v1/transactions/{}", transaction.id());
     eventually("the decision", || {

@@ -226,6 +226,60 @@ impl ChainStore {
         Ok(value.as_deref().and_then(log_index))
     }
 
+    /// Closed group buys in the order of their names, after `after`, and where their closing stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn closings(
+        &self,
+        after: Option<&GroupBuyId>,
+        limit: usize,
+    ) -> Result<Vec<(GroupBuyId, LogIndex)>, StoreError> {
+        let from = after.map_or(&[][..], |id| &id.as_bytes()[..]);
+        let mut closings = Vec::new();
+        self.store.scan(column::CLOSED, &[], from, &mut |key, value| {
+            let text = std::str::from_utf8(key).ok().map(|text| text.trim_end_matches('\0'));
+            let id = text.and_then(|text| text.parse().ok());
+            if let (Some(id), Some(index)) = (id, log_index(value))
+                && Some(&id) != after
+            {
+                closings.push((id, index));
+            }
+            if closings.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(closings)
+    }
+
+    /// What the entries of the log say from an index on, at most `limit` of them.
+    ///
+    /// # Errors
+    /// [`ChainStoreError`].
+    pub fn entries(
+        &self,
+        from: LogIndex,
+        limit: usize,
+    ) -> Result<Vec<(LogIndex, Entry)>, ChainStoreError> {
+        let mut entries = Vec::new();
+        let mut next = from.get();
+        while entries.len() < limit
+            && let Some((height, first)) = self.block_of(LogIndex::new(next))?
+        {
+            let missing = || ChainStoreError::Missing(format!("block {height}"));
+            let block = self.block(height)?.ok_or_else(missing)?.block;
+            let skipped = usize::try_from(next - first.get()).unwrap_or(usize::MAX);
+            let wanted = block.entries.iter().skip(skipped).take(limit - entries.len());
+            let before = entries.len();
+            for entry in wanted {
+                entries.push((LogIndex::new(next), entry.decode()?));
+                next += 1;
+            }
+            if entries.len() == before {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+
     /// An entry, its block, and its place in the block.
     ///
     /// # Errors

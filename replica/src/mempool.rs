@@ -42,6 +42,12 @@ impl Mempool {
         self.transactions.len()
     }
 
+    /// How many bytes they have; at most [`MEMPOOL_BYTES_MAX`].
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether none wait.
     #[must_use]
     pub fn is_empty(&self) -> bool {

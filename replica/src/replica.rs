@@ -75,6 +75,17 @@ pub struct NodeInfo {
     pub validator: Option<ValidatorIndex>,
 }
 
+impl Standing {
+    /// How many rounds ended without a decision since `before`.
+    #[must_use]
+    pub fn rounds_after(&self, before: &Self) -> u64 {
+        if self.height != before.height {
+            return 0;
+        }
+        u64::from(self.round.get().saturating_sub(before.round.get()))
+    }
+}
+
 /// What a replica is told at its start.
 pub struct Config {
     /// The founding document.
@@ -206,11 +217,33 @@ enum Source {
     Peer,
 }
 
-#[derive(Default)]
-struct Peer {
-    connected: bool,
-    height: Option<Height>,
-    clock_offset_ms: Option<i64>,
+/// What is known of another node.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Since when there is one, or none.
+    pub since: TimestampMs,
+    /// When it last said something.
+    pub heard: Option<TimestampMs>,
+    /// The height it last said it decides.
+    pub height: Option<Height>,
+    /// How far our clock is ahead of its.
+    pub clock_offset_ms: Option<i64>,
+}
+
+/// Where consensus is, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    height: Height,
+    round: Round,
+    step: Step,
+    /// Since when the height is being decided.
+    pub height_since: TimestampMs,
+    /// Since when there is a reason to decide it; nothing while it waits for one.
+    pub awake_since: Option<TimestampMs>,
+    /// Since when its round is in its step.
+    pub step_since: TimestampMs,
 }
 
 /// One node of the chain.
@@ -236,6 +269,7 @@ pub struct Replica {
     sync: Sync,
 
     peers: Vec<Peer>,
+    standing: Standing,
     early: Vec<Message>,
     timers: BTreeSet<(TimestampMs, Timeout)>,
     next_view: TimestampMs,
@@ -305,7 +339,17 @@ impl Replica {
         for block in start.chain.bodies(height).unwrap_or_default() {
             proposals.restore(&start.state, &block, &entropy);
         }
-        let peers = nodes.iter().map(|_| Peer::default()).collect();
+        let peer =
+            Peer { connected: false, since: now, heard: None, height: None, clock_offset_ms: None };
+        let peers = vec![peer; nodes.len()];
+        let standing = Standing {
+            height,
+            round: consensus.round(),
+            step: consensus.step(),
+            height_since: now,
+            awake_since: (!consensus.is_waiting()).then_some(now),
+            step_since: now,
+        };
         let mut replica = Self {
             chain: genesis.chain,
             me,
@@ -324,6 +368,7 @@ impl Replica {
             mempool: Mempool::default(),
             sync: Sync::default(),
             peers,
+            standing,
             early: Vec::new(),
             timers: BTreeSet::new(),
             next_view: now,
@@ -356,12 +401,12 @@ impl Replica {
             Event::Tick => {}
             Event::Submit { request, bytes } => self.submit(request, bytes),
             Event::Connected(node) => {
-                self.peers[node].connected = true;
+                self.set_connected(node, true);
                 self.next_view = self.now;
                 self.next_retry = self.now;
             }
             Event::Disconnected(node) => {
-                self.peers[node].connected = false;
+                self.set_connected(node, false);
                 self.peers[node].clock_offset_ms = None;
             }
             Event::Received { from, bytes } => self.receive(from, &bytes),
@@ -371,7 +416,36 @@ impl Replica {
         }
         self.fire_timers();
         self.settle();
+        self.note_standing();
         std::mem::take(&mut self.actions)
+    }
+
+    fn set_connected(&mut self, node: NodeId, connected: bool) {
+        let peer = &mut self.peers[node];
+        if peer.connected != connected {
+            peer.connected = connected;
+            peer.since = self.now;
+        }
+    }
+
+    fn note_standing(&mut self) {
+        let (height, round, step) = {
+            let consensus = self.consensus();
+            (consensus.height(), consensus.round(), consensus.step())
+        };
+        let before = &mut self.standing;
+        if before.height != height {
+            before.height_since = self.now;
+            before.awake_since = None;
+        }
+        before.awake_since = match step {
+            Step::Waiting => None,
+            _ => before.awake_since.or(Some(self.now)),
+        };
+        if (before.height, before.round, before.step) != (height, round, step) {
+            (before.height, before.round, before.step) = (height, round, step);
+            before.step_since = self.now;
+        }
     }
 
     /// When [`Event::Tick`] is due, at the latest.
@@ -430,6 +504,24 @@ impl Replica {
     #[must_use]
     pub fn peer(&self, node: NodeId) -> (bool, Option<Height>) {
         (self.peers[node].connected, self.peers[node].height)
+    }
+
+    /// All that is known of a node.
+    #[must_use]
+    pub fn peer_facts(&self, node: NodeId) -> &Peer {
+        &self.peers[node]
+    }
+
+    /// Since when consensus stands where it stands.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Whether this node still asks the others what it signed before its start.
+    #[must_use]
+    pub fn is_recovering(&self) -> bool {
+        self.recovery.is_some()
     }
 
     /// How far this clock is ahead of the median of the peers', as far as they are heard.

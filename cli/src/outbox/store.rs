@@ -322,7 +322,8 @@ impl Outbox {
             ));
         }
         let signed = hex::decode(&entry.transaction).map_err(|error| error.to_string())?;
-        let transaction = ReceivedTransaction::decode(&signed).map_err(|error| error.to_string())?;
+        let transaction =
+            ReceivedTransaction::decode(&signed).map_err(|error| error.to_string())?;
         if transaction.id() != entry.id || transaction.transaction().chain != self.chain {
             return Err(word!(
                 "its transaction is another than it says",

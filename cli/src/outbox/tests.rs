@@ -163,20 +163,11 @@ impl Ledger {
         let tip = self.state.tip();
         Status {
             chain: self.genesis.chain,
-            name: String::new(),
-            node: "property".into(),
-            version: String::new(),
             height: tip.height,
-            round: Round::ZERO,
-            step: "waiting".into(),
             tip: tip.hash,
             time: tip.time,
-            state_root: Digest::default(),
             log_size: self.log_size(),
-            waiting_for: Vec::new(),
-            peers: Vec::new(),
-            clock_offset_ms: None,
-            mempool: 0,
+            ..crate::status::explain::tests::healthy()
         }
     }
 

@@ -14,6 +14,7 @@ use libp2p::{
     futures::StreamExt,
     gossipsub::{self, MessageAcceptance},
     identity::Keypair,
+    metrics::Registry,
     multiaddr::Protocol,
     ping,
     request_response::{self, OutboundRequestId, ResponseChannel},
@@ -65,7 +66,8 @@ pub async fn spawn(
     let keypair = Keypair::ed25519_from_bytes(secret_key)
         .map_err(|error| NetworkError::Setup { detail: error.to_string() })?;
     let topics = Topics::new(&protocol_id);
-    let swarm = swarm::build(&keypair, &protocol_id, &topics)?;
+    let mut metrics = Registry::default();
+    let swarm = swarm::build(&keypair, &protocol_id, &topics, &mut metrics)?;
     let (queue, events) = EventQueue::new();
     let mut driver = Driver {
         peers: Peers::new(*swarm.local_peer_id()),
@@ -80,7 +82,7 @@ pub async fn spawn(
     let listening = driver.listen(listen).await?;
     let (commands, command_receiver) = mpsc::channel(COMMANDS_MAX);
     let task = tokio::spawn(driver.run(command_receiver, shutdown));
-    Ok((NetworkHandle { commands, listening, task }, events))
+    Ok((NetworkHandle { commands, listening, task, metrics }, events))
 }
 
 struct Driver {

@@ -3,6 +3,7 @@
 use std::{fmt, io};
 
 use libp2p::{Multiaddr, bytes::Bytes};
+use prometheus_client::registry::Registry;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{Channel, GossipId, Topic};
@@ -124,6 +125,8 @@ pub struct NetworkHandle {
     pub listening: Vec<Multiaddr>,
     /// Ends when the network has stopped and its port is free again.
     pub task: JoinHandle<()>,
+    /// What the network counts: bytes in both directions.
+    pub metrics: Registry,
 }
 
 /// Why the network cannot start. The operator has to act: the causes are in the configuration or

@@ -9,6 +9,7 @@ use libp2p::{
     dns::{ResolverConfig, ResolverOpts},
     identify,
     identity::{Keypair, PublicKey},
+    metrics::Registry,
     noise, ping,
     swarm::NetworkBehaviour,
     tcp, yamux,
@@ -104,6 +105,7 @@ pub(super) fn build(
     keypair: &Keypair,
     protocol_id: &str,
     topics: &Topics,
+    metrics: &mut Registry,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let setup = |detail: String| NetworkError::Setup { detail };
     let with_transport = || {
@@ -117,6 +119,7 @@ pub(super) fn build(
     // The two arms have transports of different types.
     let swarm = match with_transport()?.with_dns() {
         Ok(builder) => builder
+            .with_bandwidth_metrics(metrics)
             .with_behaviour(|_| behaviour)
             .map_err(|never| match never {})?
             .with_swarm_config(config)
@@ -126,6 +129,7 @@ pub(super) fn build(
             tracing::warn!(%error, "no name server is configured, only IP addresses can be dialed");
             with_transport()?
                 .with_dns_config(ResolverConfig::default(), ResolverOpts::default())
+                .with_bandwidth_metrics(metrics)
                 .with_behaviour(|_| behaviour)
                 .map_err(|never| match never {})?
                 .with_swarm_config(config)

@@ -38,6 +38,7 @@ impl Replica {
                 return self.alarm(text);
             }
         };
+        self.peers[from].heard = Some(self.now);
         match message {
             PeerMessage::Consensus(message) => self.take_consensus(message),
             PeerMessage::View { view, clock } => self.take_view(from, &view, clock),

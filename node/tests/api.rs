@@ -1,0 +1,470 @@
+//! The HTTP API of real nodes: what it answers, to whom, how often, and how it ends.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use ledger_core::{
+    api::{BlockEvent, ClosedGroupBuy, EntrySummary, GroupBuySummary, MemberView, Problem},
+    codec::List,
+    crypto::Digest,
+    fund::{Action, FilingDecision, LineRequest, OrderRequest, PaymentRecord, Share},
+    types::{Fen, Height, HouseholdTag, Quantity},
+};
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::TcpStream,
+    time::Duration,
+};
+use support::{COMMITTEE, Cluster, LEADER, PROPERTY, SUPPLIER, eventually, filing, tuand};
+
+const DOCUMENT: &str = include_str!("../openapi.json");
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    fn json<T: serde::de::DeserializeOwned>(&self) -> T {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+fn ask(cluster: &Cluster, node: usize, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let mut request = ureq::get(format!("http://{}{path}", cluster.nodes[node].api))
+        .config()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(40)))
+        .build();
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = request.call().unwrap();
+    let headers = response.headers().iter();
+    let headers = headers.map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect();
+    let status = response.status().as_u16();
+    Answer { status, headers, body: response.body_mut().read_to_string().unwrap() }
+}
+
+/// As a proxy on the node's machine passes on what comes from elsewhere.
+const FROM_ELSEWHERE: (&str, &str) = ("x-forwarded-for", "203.0.113.9");
+
+// --- answers against the document ---
+
+/// Checks a value against a schema in the subset of JSON Schema that the document uses.
+fn check(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+    let fails = |why: String| Err(format!("{at}: {why}: {value}"));
+    for (keyword, wanted) in schema.as_object().unwrap() {
+        match keyword.as_str() {
+            "description" | "contentMediaType" | "default" => {}
+            "$ref" => {
+                let target = document.pointer(wanted.as_str().unwrap().strip_prefix('#').unwrap());
+                check(document, target.unwrap(), value, at)?;
+            }
+            "type" => {
+                let types = wanted.as_array().cloned().unwrap_or_else(|| vec![wanted.clone()]);
+                let is = |name: &Value| match name.as_str().unwrap() {
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "string" => value.is_string(),
+                    "integer" => value.is_i64() || value.is_u64(),
+                    "boolean" => value.is_boolean(),
+                    "null" => value.is_null(),
+                    other => panic!("unknown type {other}"),
+                };
+                if !types.iter().any(is) {
+                    return fails(format!("is no {wanted}"));
+                }
+            }
+            "properties" => {
+                for (name, schema) in wanted.as_object().unwrap() {
+                    if let Some(value) = value.get(name) {
+                        check(document, schema, value, &format!("{at}.{name}"))?;
+                    }
+                }
+            }
+            "required" => {
+                for name in wanted.as_array().unwrap() {
+                    if value.get(name.as_str().unwrap()).is_none() {
+                        return fails(format!("lacks {name}"));
+                    }
+                }
+            }
+            "additionalProperties" => {
+                assert_eq!(wanted, &Value::Bool(false));
+                let known = schema["properties"].as_object().unwrap();
+                for name in value.as_object().into_iter().flatten().map(|(name, _)| name) {
+                    if !known.contains_key(name) {
+                        return fails(format!("has an undocumented {name}"));
+                    }
+                }
+            }
+            "items" => {
+                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                    check(document, wanted, item, &format!("{at}[{index}]"))?;
+                }
+            }
+            "prefixItems" => {
+                let items = value.as_array().into_iter().flatten();
+                for (index, (schema, item)) in
+                    wanted.as_array().unwrap().iter().zip(items).enumerate()
+                {
+                    check(document, schema, item, &format!("{at}[{index}]"))?;
+                }
+            }
+            "enum" => {
+                if !wanted.as_array().unwrap().contains(value) {
+                    return fails(format!("is none of {wanted}"));
+                }
+            }
+            "const" => {
+                if wanted != value {
+                    return fails(format!("is not {wanted}"));
+                }
+            }
+            "oneOf" => {
+                let results: Vec<_> = wanted
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|schema| check(document, schema, value, at))
+                    .collect();
+                // An empty list fits lists of anything.
+                let empty = value.as_array().is_some_and(Vec::is_empty);
+                let fitting = results.iter().filter(|result| result.is_ok()).count();
+                if fitting != 1 && !empty {
+                    return fails(format!("fits {fitting} of several: {results:?}"));
+                }
+            }
+            "minimum" => {
+                if value.as_i64().is_some_and(|value| value < wanted.as_i64().unwrap()) {
+                    return fails(format!("is below {wanted}"));
+                }
+            }
+            "minLength" | "maxLength" | "minItems" | "maxItems" => {
+                let length = match value {
+                    Value::String(text) => text.chars().count() as u64,
+                    Value::Array(items) => items.len() as u64,
+                    _ => continue,
+                };
+                let bound = wanted.as_u64().unwrap();
+                let fits =
+                    if keyword.starts_with("min") { length >= bound } else { length <= bound };
+                if !fits {
+                    return fails(format!("breaks {keyword} {bound}"));
+                }
+            }
+            other => panic!("the check does not know {other}"),
+        }
+    }
+    Ok(())
+}
+
+/// Checks a JSON answer against what the document says of its path and status.
+fn fits(document: &Value, path: &str, answer: &Answer) {
+    let operation = &document["paths"][path]["get"];
+    let responses = &operation["responses"];
+    let response = responses.get(answer.status.to_string()).unwrap_or(&responses["default"]);
+    let response = match response.get("$ref") {
+        Some(target) => document.pointer(&target.as_str().unwrap()[1..]).unwrap(),
+        None => response,
+    };
+    let kind = answer.header("content-type").unwrap();
+    let schema = &response["content"][kind]["schema"];
+    assert!(schema.is_object(), "{path} answers {} with {kind}", answer.status);
+    check(document, schema, &answer.json(), path).unwrap();
+}
+
+fn tag(n: u8) -> HouseholdTag {
+    HouseholdTag::new([n; 16])
+}
+
+/// Opens `gb-1` with three orders and a recorded payment, and closes `gb-2`, which is rejected.
+fn trade(cluster: &mut Cluster) {
+    let filing_of = |cluster: &Cluster, id: &str| -> Digest {
+        let open: Vec<GroupBuySummary> = cluster.get(0, "/v1/group-buys").unwrap();
+        open.iter().find(|summary| summary.id.to_string() == id).unwrap().filing
+    };
+    for name in ["gb-1", "gb-2"] {
+        cluster.decide(0, LEADER, Action::File(filing(name)));
+    }
+    let (group_buy, filing) = ("gb-1".parse().unwrap(), filing_of(cluster, "gb-1"));
+    for (member, decision) in [
+        (PROPERTY, FilingDecision::Approve),
+        (COMMITTEE, FilingDecision::Approve),
+        (SUPPLIER, FilingDecision::Accept),
+    ] {
+        cluster.decide(0, member, Action::DecideFiling { group_buy, filing, decision });
+    }
+    let order = |n: u8| OrderRequest {
+        order: format!("o-{n}").parse().unwrap(),
+        household: tag(n),
+        delivery_code: None,
+        replaces: None,
+        lines: List::new(vec![LineRequest { offer: 0, quantity: Quantity::new(2) }]).unwrap(),
+    };
+    let orders = List::new((1..=3).map(order).collect()).unwrap();
+    cluster.decide(0, LEADER, Action::Order { group_buy, filing, orders });
+    let payment = PaymentRecord {
+        number: "pay-1".parse().unwrap(),
+        channel: 0,
+        paid_at: node::runtime::now(),
+        shares: List::new(vec![Share { household: tag(1), amount: Fen::new(4_200) }]).unwrap(),
+    };
+    let payments = List::new(vec![payment]).unwrap();
+    cluster.decide(0, LEADER, Action::RecordPayments { group_buy, payments });
+
+    let (group_buy, filing) = ("gb-2".parse().unwrap(), filing_of(cluster, "gb-2"));
+    let decision = FilingDecision::Reject(1);
+    cluster.decide(0, COMMITTEE, Action::DecideFiling { group_buy, filing, decision });
+    eventually("gb-2 to close", || {
+        let closed: Vec<ClosedGroupBuy> = cluster.get(0, "/v1/group-buys?state=closed")?;
+        (!closed.is_empty()).then_some(())
+    });
+}
+
+/// Reads the next event of a stream: its id and its data.
+fn next_event(stream: &mut BufReader<TcpStream>) -> Option<(String, BlockEvent)> {
+    let mut id = None;
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).unwrap() == 0 {
+            return None;
+        }
+        if let Some(text) = line.strip_prefix("id: ") {
+            id = Some(text.trim().to_owned());
+        }
+        if let Some(text) = line.strip_prefix("data: ") {
+            return Some((id.unwrap(), serde_json::from_str(text).unwrap()));
+        }
+    }
+}
+
+fn watch(cluster: &Cluster, query: &str, headers: &str) -> BufReader<TcpStream> {
+    let api = &cluster.nodes[0].api;
+    let mut stream = TcpStream::connect(api).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+    write!(stream, "GET /v1/events{query} HTTP/1.1\r\nhost: {api}\r\n{headers}\r\n").unwrap();
+    BufReader::new(stream)
+}
+
+#[test]
+fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once() {
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    let mut cluster = Cluster::found();
+    cluster.start_all();
+    let mut live = watch(&cluster, "?from=1", "");
+    trade(&mut cluster);
+
+    assert_eq!(ask(&cluster, 0, "/openapi.json", &[]).body, DOCUMENT);
+    let entries: Vec<EntrySummary> = cluster.get(0, "/v1/entries?from=0").unwrap();
+    let order = entries.iter().find(|entry| entry.kind == "order").unwrap();
+    assert_eq!(order.group_buy.unwrap().to_string(), "gb-1");
+    let closing = entries.iter().find(|entry| entry.kind == "close").unwrap();
+    assert_eq!((closing.transaction, closing.author), (None, None));
+    let transaction = format!("/v1/transactions/{}", order.transaction.unwrap());
+    for (path, asked) in [
+        ("/v1/status", "/v1/status"),
+        ("/v1/members", "/v1/members"),
+        ("/v1/policy", "/v1/policy"),
+        ("/v1/accounts", "/v1/accounts"),
+        ("/v1/group-buys", "/v1/group-buys"),
+        ("/v1/group-buys", "/v1/group-buys?state=closed"),
+        ("/v1/group-buys", "/v1/group-buys?state=lost"),
+        ("/v1/group-buys/{id}", "/v1/group-buys/gb-1"),
+        ("/v1/group-buys/{id}", "/v1/group-buys/gb-2"),
+        ("/v1/group-buys/{id}", "/v1/group-buys/gb-3"),
+        ("/v1/group-buys/{id}/orders", "/v1/group-buys/gb-1/orders"),
+        ("/v1/group-buys/{id}/payments", "/v1/group-buys/gb-1/payments"),
+        ("/v1/group-buys/{id}/households", "/v1/group-buys/gb-1/households"),
+        ("/v1/group-buys/{id}/orders", "/v1/group-buys/gb-2/orders"),
+        ("/v1/proposals", "/v1/proposals"),
+        ("/v1/transactions/{id}", transaction.as_str()),
+        ("/v1/transactions/{id}", "/v1/transactions/nonsense"),
+        ("/v1/entries", "/v1/entries?from=0"),
+        ("/v1/entries", "/v1/entries"),
+        ("/v1/entries/{log_index}", "/v1/entries/0"),
+        ("/v1/entries/{log_index}", "/v1/entries/999999"),
+        ("/v1/blocks/{height}", "/v1/blocks/1"),
+        ("/v1/members", "/v1/members?limit=many"),
+        ("/v1/members", "/v1/members?after=nobody"),
+    ] {
+        fits(&document, path, &ask(&cluster, 0, asked, &[]));
+    }
+    for entry in &entries {
+        let asked = format!("/v1/entries/{}", entry.log_index);
+        let answer = ask(&cluster, 0, &asked, &[]);
+        fits(&document, "/v1/entries/{log_index}", &answer);
+        let whole: Value = answer.json::<Value>()["entry"].clone();
+        let action = &whole["transaction"]["transaction"]["action"];
+        let deadline = &whole["system"]["deadline"]["kind"];
+        let kinds = action.as_object().or(deadline.as_object()).unwrap();
+        assert_eq!(kinds.keys().collect::<Vec<_>>(), [&entry.kind]);
+    }
+    assert_eq!(ask(&cluster, 0, "/v1/nothing", &[]).status, 404);
+    assert_eq!(ask(&cluster, 0, "/v1/transactions", &[]).status, 405);
+
+    // Lists go on where the link says, and every item comes once.
+    let all: Vec<MemberView> = cluster.get(0, "/v1/members").unwrap();
+    let mut pages = Vec::new();
+    let mut next = Some("/v1/members?limit=2".to_owned());
+    while let Some(path) = next {
+        let answer = ask(&cluster, 0, &path, &[]);
+        let page: Vec<MemberView> = answer.json();
+        assert!(page.len() <= 2);
+        pages.extend(page);
+        next = answer.header("link").map(|link| {
+            let (path, rest) = link.strip_prefix('<').unwrap().split_once('>').unwrap();
+            assert_eq!(rest, "; rel=\"next\"");
+            path.to_owned()
+        });
+    }
+    assert_eq!(pages, all);
+    let numbers = |path: &str| -> Vec<String> {
+        let orders: Vec<(String, Value)> = ask(&cluster, 0, path, &[]).json();
+        orders.into_iter().map(|(number, _)| number).collect()
+    };
+    assert_eq!(numbers("/v1/group-buys/gb-1/orders?after=o-1&limit=1"), ["o-2"]);
+    let second = ask(&cluster, 0, "/v1/entries?from=1&limit=1", &[]);
+    assert_eq!(second.json::<Vec<EntrySummary>>(), entries[1..2]);
+    assert_eq!(second.header("link"), Some("</v1/entries?from=2&limit=1>; rel=\"next\""));
+
+    // The same blocks live, from the store, and from where a watcher left off.
+    let tip = cluster.status(0).unwrap().height.get();
+    let heights = |events: &[(String, BlockEvent)]| -> Vec<u64> {
+        events
+            .iter()
+            .map(|(id, event)| {
+                assert_eq!(*id, event.height.to_string());
+                event.height.get()
+            })
+            .collect()
+    };
+    let take = |stream: &mut BufReader<TcpStream>, count: u64| -> Vec<(String, BlockEvent)> {
+        (0..count).map(|_| next_event(stream).unwrap()).collect()
+    };
+    let seen_live = take(&mut live, tip);
+    assert_eq!(heights(&seen_live), (1..=tip).collect::<Vec<_>>());
+    let from_store = take(&mut watch(&cluster, "?from=1", ""), tip);
+    assert_eq!(from_store, seen_live);
+    let resumed = take(&mut watch(&cluster, "?from=1", "last-event-id: 3\r\n"), tip - 3);
+    assert_eq!(resumed, seen_live[3..]);
+    let told: Vec<_> = seen_live.iter().flat_map(|(_, event)| event.entries.clone()).collect();
+    assert_eq!(told, entries);
+    for (_, event) in &seen_live {
+        let schema = &document["components"]["schemas"]["BlockEvent"];
+        check(&document, schema, &serde_json::to_value(event).unwrap(), "event").unwrap();
+    }
+
+    // From elsewhere four streams at a time; a closed one makes room.
+    let opened = || {
+        let header = format!("{}: {}\r\n", FROM_ELSEWHERE.0, FROM_ELSEWHERE.1);
+        let mut stream = watch(&cluster, "", &header);
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        (line.trim().to_owned(), stream)
+    };
+    let mut streams: Vec<_> = (0..4).map(|_| opened()).collect();
+    assert!(streams.iter().all(|(line, _)| line == "HTTP/1.1 200 OK"));
+    assert_eq!(opened().0, "HTTP/1.1 429 Too Many Requests");
+    streams.pop();
+    eventually("room for a stream", || (opened().0 == "HTTP/1.1 200 OK").then_some(()));
+
+    // What the node counts.
+    let metrics = ask(&cluster, 0, "/metrics", &[]).body;
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} ")));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {metrics}"));
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    assert!(value("tuan_height") >= tip as f64);
+    assert!(value("tuan_blocks_total") >= tip as f64);
+    assert!(value("tuan_entries_total") >= entries.len() as f64);
+    assert_eq!(value("tuan_peers_connected"), 3.0);
+    assert!(value("tuan_store_batch_seconds_count") >= tip as f64);
+    let mut bandwidth = metrics.lines().filter(|line| line.starts_with("libp2p_bandwidth_bytes"));
+    assert!(bandwidth.any(|line| !line.ends_with(" 0")), "{metrics}");
+
+    // An open stream does not hold up the end of the node, and is told of it.
+    assert_eq!(cluster.stop(0).code(), Some(0));
+    while next_event(&mut live).is_some() {}
+}
+
+#[test]
+fn from_elsewhere_reading_is_open_the_rest_takes_a_token_and_all_is_limited() {
+    let mut cluster = Cluster::found();
+    let settings = cluster.nodes[0].home.join("node.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    let text = text.replace("requests_per_second = 20", "requests_per_second = 1");
+    let text = text.replace("burst = 100", "burst = 30");
+    fs::write(&settings, text).unwrap();
+    cluster.start(0);
+    let home = cluster.nodes[0].home.clone();
+    let token = |arguments: &[&str]| {
+        let output = tuand().arg("token").args(arguments).arg("--home").arg(&home).output();
+        let output = output.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        (output.status.code(), text)
+    };
+
+    // On the node's own machine nothing is asked.
+    for path in ["/v1/proposals", "/metrics"] {
+        let answer = ask(&cluster, 0, path, &[]);
+        assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
+    }
+    let refused = |headers: &[(&str, &str)]| {
+        let answer = ask(&cluster, 0, "/v1/proposals", headers);
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+        answer.json::<Problem>().kind
+    };
+    assert_eq!(ask(&cluster, 0, "/v1/status", &[FROM_ELSEWHERE]).status, 200);
+    assert_eq!(refused(&[FROM_ELSEWHERE]), "urn:tuanzhang:problem:token-needed");
+    assert_eq!(refused(&[("host", "evil.example")]), "urn:tuanzhang:problem:token-needed");
+
+    // A token lets in from its making to its removal.
+    let (code, secret) = token(&["add", "--name", "leader-li"]);
+    assert_eq!((code, secret.starts_with("tuan-token-")), (Some(0), true));
+    assert_eq!(token(&["add", "--name", "leader-li"]).0, Some(4));
+    assert!(token(&["list"]).1.starts_with("leader-li\t"));
+    let bearer = format!("Bearer {secret}");
+    let shown = [FROM_ELSEWHERE, ("authorization", bearer.as_str())];
+    eventually("the token to be known", || {
+        (ask(&cluster, 0, "/v1/proposals", &shown).status == 200).then_some(())
+    });
+    let wrong = [FROM_ELSEWHERE, ("authorization", "Bearer tuan-token-12")];
+    assert_eq!(refused(&wrong), "urn:tuanzhang:problem:wrong-token");
+    assert_eq!(token(&["remove", "--name", "leader-li"]).0, Some(0));
+    eventually("the token to end", || {
+        (ask(&cluster, 0, "/v1/proposals", &shown).status == 401).then_some(())
+    });
+
+    // Whoever asks too often is told when to come back; the node's own machine is not held up.
+    let answer = eventually("the limit", || {
+        let answer = ask(&cluster, 0, "/v1/status", &[FROM_ELSEWHERE]);
+        (answer.status == 429).then_some(answer)
+    });
+    assert_eq!(answer.json::<Problem>().kind, "urn:tuanzhang:problem:too-many-requests");
+    assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    for _ in 0..100 {
+        assert_eq!(ask(&cluster, 0, "/v1/status", &[]).status, 200);
+    }
+    // Too long a transaction is refused while it is read.
+    let url = format!("http://{}/v1/transactions", cluster.nodes[0].api);
+    let request = ureq::post(url).config().http_status_as_error(false).build();
+    let response = request.send(&vec![0_u8; 200 * 1024][..]).unwrap();
+    assert_eq!(response.status().as_u16(), 413);
+    let problem: Problem = response.into_body().read_json().unwrap();
+    assert_eq!(problem.kind, "urn:tuanzhang:problem:bad-body");
+    let status = cluster.status(0).unwrap();
+    assert_eq!(status.height, Height::ZERO);
+    assert!(status.disk.unwrap().free_bytes > 0);
+    assert!(status.peers.iter().all(|peer| !peer.connected && peer.since <= status.now));
+}
