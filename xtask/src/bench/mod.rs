@@ -5,6 +5,7 @@
 //! others in their place.
 
 mod cluster;
+mod grow;
 
 use crate::{
     demo::{self, Home},
@@ -18,6 +19,8 @@ use std::{fs, path::PathBuf};
 pub(crate) enum Bench {
     /// Puts load on a cluster of validators on this machine
     Cluster(cluster::Options),
+    /// Grows a long chain, then measures start-up, memory and audit
+    Grow(grow::Options),
 }
 
 /// Builds the programs and measures.
@@ -28,26 +31,33 @@ pub(crate) fn run(workspace: &Workspace, what: &Bench) -> Result<()> {
     demo::heed_interrupts();
     match what {
         Bench::Cluster(options) => cluster::run(workspace, options),
+        Bench::Grow(options) => grow::run(workspace, options),
     }
 }
 
 /// The programs as they are measured.
 struct Programs {
     tuand: PathBuf,
+    tuan: PathBuf,
     load: PathBuf,
 }
 
 impl Programs {
     /// Builds them and copies them into a folder.
     fn build(workspace: &Workspace, home: &Home) -> Result<Self> {
-        let optimised = ["--config", "profile.dev.opt-level=3"];
-        let packages = ["build", "--package", "node", "--package", "benches", "--bins"];
-        workspace.cargo(packages.iter().chain(&optimised), &[])?;
+        let mut arguments = vec!["build", "--bins"];
+        for package in ["node", "cli", "benches"] {
+            arguments.extend(["--package", package]);
+        }
+        for setting in ["profile.dev.opt-level=3", "profile.dev.package.cli.opt-level=3"] {
+            arguments.extend(["--config", setting]);
+        }
+        workspace.cargo(arguments, &[])?;
         let copy = |name: &str| -> Result<PathBuf> {
             let (from, to) = (workspace.program(name), home.path.join(name));
             fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
             Ok(to)
         };
-        Ok(Self { tuand: copy("tuand")?, load: copy("load")? })
+        Ok(Self { tuand: copy("tuand")?, tuan: copy("tuan")?, load: copy("load")? })
     }
 }
