@@ -76,8 +76,9 @@ impl std::str::FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse::<f64>() {
             _ if text == "max" => Ok(Self::Max),
+            Ok(0.0) => Ok(Self::Max),
             Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(Self::Open(rate)),
-            _ => Err("a number of transactions a second above zero, or `max`".to_owned()),
+            _ => Err("it is a number of transactions a second, or `max`".to_owned()),
         }
     }
 }
@@ -90,7 +91,7 @@ struct Options {
     /// Process ids of the nodes, in the order in which they were founded
     #[arg(long = "pid", required = true)]
     pids: Vec<u32>,
-    /// Transactions a second, or `max`
+    /// Transactions a second; `max` or 0 for as fast as the cluster takes them
     #[arg(long)]
     rate: Rate,
     /// Seconds that are measured
