@@ -22,8 +22,6 @@ use std::{
 
 /// Most seconds for one filling.
 const PATIENCE_S: u64 = 7_200;
-/// Transactions that may be on their way: fewer than there are orders to change.
-const IN_FLIGHT: u64 = 4_000;
 /// What is sent to the node after it was started anew, in transactions.
 const MORE: u64 = 10_000;
 
@@ -158,12 +156,9 @@ fn load(
     for pid in cluster.process_ids() {
         load.args(["--pid", &pid.to_string()]);
     }
-    for (option, value) in [
-        ("--duration", PATIENCE_S),
-        ("--first", first),
-        ("--transactions", transactions),
-        ("--in-flight", IN_FLIGHT),
-    ] {
+    for (option, value) in
+        [("--duration", PATIENCE_S), ("--first", first), ("--transactions", transactions)]
+    {
         load.args([option, &value.to_string()]);
     }
     let output = load.stdin(Stdio::null()).stderr(Stdio::inherit()).output();

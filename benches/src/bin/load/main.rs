@@ -14,7 +14,7 @@ mod sender;
 use anyhow::{Context as _, Result, bail};
 use benches::{
     community::{self, NodePlace},
-    orders::Mix,
+    orders::{CHANGED_ORDERS, Mix},
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use ledger_core::types::TimestampMs;
@@ -112,9 +112,10 @@ struct Options {
     /// Connections to each node
     #[arg(long, default_value_t = 192)]
     connections: usize,
-    /// With `--rate max`: most transactions that were sent and are not in the ledger yet
-    #[arg(long, default_value_t = 20_000)]
-    in_flight: u64,
+    /// With `--rate max`: most transactions that were sent and are not in the ledger yet; 20,000, or 200
+    /// batches, unless given
+    #[arg(long)]
+    in_flight: Option<usize>,
     /// Receipts verified for each second, at most; they are what the latencies come from
     #[arg(long, default_value_t = 100)]
     receipts: u64,
@@ -130,6 +131,15 @@ impl Options {
             MixName::Batch => Mix::BATCH,
             MixName::Changes => Mix::CHANGES,
         }
+    }
+
+    /// Some blocks' worth, and far from what fills the mempools.
+    fn in_flight(&self) -> usize {
+        self.in_flight.unwrap_or(match self.mix {
+            MixName::Single => 20_000,
+            MixName::Changes => CHANGED_ORDERS / 2,
+            MixName::Batch => 200,
+        })
     }
 
     fn warm_up(&self) -> Duration {
