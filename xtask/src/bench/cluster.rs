@@ -17,8 +17,8 @@ use std::{
 /// The options of `cargo xtask bench cluster`.
 #[derive(clap::Args, Debug, Clone)]
 pub(crate) struct Options {
-    /// Transactions a second, sent at their times whether they are answered or not; `max` sends as
-    /// fast as the cluster takes them
+    /// Transactions a second, sent at their times whether they are answered or not; `max` or 0 sends
+    /// as fast as the cluster takes them
     #[arg(long, default_value = "100")]
     rate: String,
     /// Seconds that are measured
@@ -28,7 +28,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5)]
     warm_up: u64,
     /// What a transaction says: `single`, one order with one line; `batch`, 500 orders with two each
-    #[arg(long, default_value = "single")]
+    #[arg(long, default_value = "single", value_parser = ["single", "batch"])]
     mix: String,
     /// Leaders that sign, each with a key of its own
     #[arg(long, default_value_t = 990)]

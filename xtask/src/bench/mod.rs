@@ -5,6 +5,7 @@
 //! others in their place.
 
 mod cluster;
+mod grow;
 
 use crate::{
     demo::{self, Home},
@@ -18,6 +19,8 @@ use std::{fs, path::PathBuf};
 pub(crate) enum Bench {
     /// Puts load on a cluster of validators on this machine
     Cluster(cluster::Options),
+    /// Grows a long chain, then measures start-up, memory and audit
+    Grow(grow::Options),
 }
 
 /// Builds the programs and measures.
@@ -28,12 +31,14 @@ pub(crate) fn run(workspace: &Workspace, what: &Bench) -> Result<()> {
     demo::heed_interrupts();
     match what {
         Bench::Cluster(options) => cluster::run(workspace, options),
+        Bench::Grow(options) => grow::run(workspace, options),
     }
 }
 
 /// The programs as they are measured.
 struct Programs {
     tuand: PathBuf,
+    tuan: PathBuf,
     load: PathBuf,
 }
 
@@ -49,6 +54,6 @@ impl Programs {
             fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
             Ok(to)
         };
-        Ok(Self { tuand: copy("tuand")?, load: copy("load")? })
+        Ok(Self { tuand: copy("tuand")?, tuan: copy("tuan")?, load: copy("load")? })
     }
 }

@@ -231,16 +231,21 @@ impl Cluster {
         Ok(())
     }
 
-    /// Stops every node and says whether all ended well.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    /// Stops every node and gives them back to be started again.
+    ///
+    /// # Errors
+    /// One did not end well.
+    pub(crate) fn stop(mut self) -> Result<Vec<Node>> {
         let ends = self.terminate();
-        for (name, success) in ends {
+        let stopped = ends.into_iter().map(|(node, success)| {
+            let name = &node.name;
             ensure!(success, "the node of {name} did not stop in good order; see its log");
-        }
-        Ok(())
+            Ok(node)
+        });
+        stopped.collect()
     }
 
-    fn terminate(&mut self) -> Vec<(String, bool)> {
+    fn terminate(&mut self) -> Vec<(Node, bool)> {
         let nodes: Vec<(Node, Child)> = self
             .nodes
             .drain(..)
@@ -265,7 +270,7 @@ impl Cluster {
                     }
                 }
             };
-            ends.push((node.name, end));
+            ends.push((node, end));
         }
         ends
     }

@@ -14,7 +14,7 @@ mod sender;
 use anyhow::{Context as _, Result, bail};
 use benches::{
     community::{self, NodePlace},
-    orders::Mix,
+    orders::{CHANGED_ORDERS, Mix},
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use ledger_core::types::TimestampMs;
@@ -76,8 +76,9 @@ impl std::str::FromStr for Rate {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse::<f64>() {
             _ if text == "max" => Ok(Self::Max),
+            Ok(0.0) => Ok(Self::Max),
             Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(Self::Open(rate)),
-            _ => Err("a number of transactions a second above zero, or `max`".to_owned()),
+            _ => Err("it is a number of transactions a second, or `max`".to_owned()),
         }
     }
 }
@@ -90,7 +91,7 @@ struct Options {
     /// Process ids of the nodes, in the order in which they were founded
     #[arg(long = "pid", required = true)]
     pids: Vec<u32>,
-    /// Transactions a second, or `max`
+    /// Transactions a second; `max` or 0 for as fast as the cluster takes them
     #[arg(long)]
     rate: Rate,
     /// Seconds that are measured
@@ -111,9 +112,10 @@ struct Options {
     /// Connections to each node
     #[arg(long, default_value_t = 192)]
     connections: usize,
-    /// With `--rate max`: most transactions that were sent and are not in the ledger yet
-    #[arg(long, default_value_t = 20_000)]
-    in_flight: u64,
+    /// With `--rate max`: most transactions that were sent and are not in the ledger yet; 20,000, or 200
+    /// batches, unless given
+    #[arg(long)]
+    in_flight: Option<usize>,
     /// Receipts verified for each second, at most; they are what the latencies come from
     #[arg(long, default_value_t = 100)]
     receipts: u64,
@@ -129,6 +131,15 @@ impl Options {
             MixName::Batch => Mix::BATCH,
             MixName::Changes => Mix::CHANGES,
         }
+    }
+
+    /// Some blocks' worth, and far from what fills the mempools.
+    fn in_flight(&self) -> usize {
+        self.in_flight.unwrap_or(match self.mix {
+            MixName::Single => 20_000,
+            MixName::Changes => CHANGED_ORDERS / 2,
+            MixName::Batch => 200,
+        })
     }
 
     fn warm_up(&self) -> Duration {

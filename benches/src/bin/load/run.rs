@@ -237,7 +237,7 @@ async fn send(
         let numbers = 0..count;
         numbers.partition(|number| !transactions[*number].is_sampled)
     };
-    let in_flight = usize::try_from(options.in_flight)?;
+    let in_flight = options.in_flight();
     let open_loop = matches!(options.rate, Rate::Open(_));
     let (permit, permitted) = watch::channel(if open_loop { count } else { in_flight });
     let genesis = cluster.genesis.clone();
