@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::path::{Path, PathBuf};
 
 /// What `--members` names; shown by `tuan genesis new --help`.
-const MEMBERS_EXAMPLE: &str = r#"The file of members; paths are relative to it:
+pub(crate) const MEMBERS_EXAMPLE: &str = r#"The file of members; paths are relative to it:
 
   [[channels]]
   name = "wechat"

@@ -17,6 +17,7 @@ mod import;
 mod input;
 mod key;
 mod lang;
+mod manual;
 mod names;
 mod order;
 mod output;
@@ -31,11 +32,13 @@ mod table_file;
 mod testing;
 mod tx;
 mod used_once;
+mod watch;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use exit::Failure;
+use lang::{Language, say};
 use session::{Options, Session};
-use std::{io::Write as _, panic, process::ExitCode};
+use std::{env, ffi::OsString, panic, path::PathBuf, process::ExitCode};
 
 /// Ledger for the money of community group buying
 #[derive(Debug, Parser)]
@@ -61,7 +64,7 @@ enum Command {
     /// Who takes part
     #[command(subcommand)]
     Member(status::MemberCommand),
-    /// Group buys: file, approve, accept, cancel, list, show
+    /// Group buys: file, approve, accept, cancel, list, show, watch
     #[command(subcommand)]
     Buy(buy::BuyCommand),
     /// Orders of households
@@ -89,28 +92,91 @@ enum Command {
     Audit(audit::AuditCommand),
     /// How a node is
     Status,
+    /// Prints a script that completes commands in a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Writes manual pages, one for each command
+    Man {
+        /// Folder for the pages
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
+/// The command line as the code has it; options of every command come after a command's own.
+fn english_command() -> clap::Command {
+    let mut place = GLOBAL_OPTIONS_PLACE;
+    Arguments::command().mut_args(|arg| {
+        place += 1;
+        if arg.is_global_set() { arg.display_order(place) } else { arg }
+    })
+}
+
+/// More than any command has options of its own, and less than where `--help` stands.
+const GLOBAL_OPTIONS_PLACE: usize = 100;
+
+/// The command line in the user's language, with help for a terminal of so many columns.
+fn command(width: Option<usize>) -> clap::Command {
+    match lang::current() {
+        Language::En => english_command(),
+        Language::Zh => lang::help::chinese(english_command(), width),
+    }
+}
+
+/// Columns of the help where nobody says how wide the terminal is.
+const HELP_COLUMNS: usize = 100;
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let done = panic::catch_unwind(panic::AssertUnwindSafe(|| run(arguments)))
-        .unwrap_or_else(|_| Err(Failure::bug("tuan stopped in the middle of its work")));
+    let words: Vec<OsString> = env::args_os().collect();
+    let environment = |name: &str| env::var(name).ok();
+    lang::set(
+        Language::of_arguments(&words).unwrap_or_else(|| Language::of_environment(environment)),
+    );
+    let width = terminal_size::terminal_size().map_or(HELP_COLUMNS, |(width, _)| width.0.into());
+    let read = command(Some(width)).try_get_matches_from(words);
+    let arguments = match read.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let done =
+        panic::catch_unwind(panic::AssertUnwindSafe(|| run(arguments))).unwrap_or_else(|_| {
+            Err(Failure::bug(say!("tuan stopped in the middle of its work", "tuan 中途停止了工作")))
+        });
     match done {
         Ok(()) => ExitCode::from(exit::OK),
-        Err(failure) => {
-            if !failure.is_silent() {
-                // Whoever closed stderr does not want to know.
-                let _ = writeln!(std::io::stderr(), "{failure}");
-            }
-            failure.code()
-        }
+        Err(failure) => end(&failure),
     }
+}
+
+fn end(failure: &Failure) -> ExitCode {
+    if !failure.is_silent() {
+        output::print_aside(&failure.painted());
+    }
+    failure.code()
+}
+
+/// Tells what is wrong with the command line, or what was asked about it.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let chinese = match lang::current() {
+        Language::Zh => lang::usage::chinese(error),
+        Language::En => None,
+    };
+    if let Some(failure) = chinese {
+        return end(&failure);
+    }
+    // Whoever closed the stream does not want to know.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::from(exit::OK) }
 }
 
 fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
     let key_file = options.key.clone();
-    let session = Session::new(options, |name| std::env::var(name).ok())?;
+    let session = Session::new(options, |name| env::var(name).ok())?;
     match command {
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { out } => manual::pages(&out, session.output),
         Command::Key(command) => {
             key::run(&command, key_file.as_deref(), session.secrets(), session.output)
         }
@@ -133,11 +199,11 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        english_command().debug_assert();
+        lang::within(Language::Zh, || command(Some(50))).debug_assert();
     }
 
     #[test]

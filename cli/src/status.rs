@@ -2,7 +2,7 @@
 
 use crate::{
     exit::Failure,
-    names::Names,
+    names::{self, Names},
     output::{self, plain},
     session::Session,
 };
@@ -30,7 +30,7 @@ fn registry(members: &[MemberView]) -> String {
         vec![
             member.id.to_string(),
             member.name.clone(),
-            member.role.name().to_owned(),
+            names::role(member.role).to_owned(),
             member.voting_power.map_or_else(String::new, |power| power.to_string()),
             related.join(" "),
             member.key.to_string(),
