@@ -11,6 +11,7 @@ mod client;
 mod directory;
 mod exit;
 mod files;
+mod funds;
 mod genesis;
 mod goods;
 mod import;
@@ -82,6 +83,15 @@ enum Command {
     /// Refunds, back the way they came
     #[command(subcommand)]
     Refund(settle::RefundCommand),
+    /// Community funds, each for one purpose
+    #[command(subcommand)]
+    Reserve(funds::ReserveCommand),
+    /// Money missing in channels, and who owes it
+    #[command(subcommand)]
+    Difference(funds::DifferenceCommand),
+    /// What ended group buys could not pay out
+    #[command(subcommand)]
+    Unclaimed(funds::UnclaimedCommand),
     /// The second of two signatures
     Approve(approve::ApproveCommand),
     /// Entries of the ledger and their receipts
@@ -189,6 +199,9 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
         Command::Goods(command) => goods::run(&command, &session),
         Command::Settle(command) => settle::settle(&command, &session),
         Command::Refund(command) => settle::refund(&command, &session),
+        Command::Reserve(command) => funds::reserve(&command, &session),
+        Command::Difference(command) => funds::difference(&command, &session),
+        Command::Unclaimed(command) => funds::unclaimed(&command, &session),
         Command::Approve(command) => approve::run(&command, &session),
         Command::Tx(command) => tx::run(&command, &session),
         Command::Audit(command) => audit::run(&command, &session),
@@ -225,6 +238,14 @@ mod tests {
             "tuan settle pay g --all --channel wechat",
             "tuan refund pay g",
             "tuan refund pay --all",
+            "tuan pay top-up-fee --channel wechat --number W1 --amount 0.60",
+            "tuan reserve give --purpose elevator --channel cash --number R1 --amount 500",
+            "tuan reserve spend --purpose elevator --channel cash --number R2 --amount 1 --document d",
+            "tuan difference missing --channel cash --number D1 --amount 1 --document count.jpg",
+            "tuan difference charge --channel cash --member committee --amount 1 --document f.pdf",
+            "tuan difference repay --member committee --channel cash --number D2 --amount 1",
+            "tuan unclaimed pay veg-0105 --household 3-201 --channel wechat --number U1",
+            "tuan unclaimed pay veg-0105 --payee leader-li --channel wechat --number U2 --amount 1",
             "tuan approve list",
             "tuan approve reject abcdef",
             "tuan approve abcdef 012345",
@@ -245,6 +266,8 @@ mod tests {
             "tuan pay confirm --group-buy g --number W1 --amount 1e300",
             "tuan goods deliver g --all",
             "tuan settle pay g",
+            "tuan unclaimed pay veg-0105 --channel wechat --number U1",
+            "tuan unclaimed pay g --household 1 --payee a --channel wechat --number U1",
             "tuan approve",
             "tuan order import o.csv --group-buy 蔬菜",
         ] {

@@ -98,6 +98,11 @@ pub(crate) enum PayCommand {
         #[arg(long, value_name = "YUAN", value_parser = input::yuan)]
         amount: Fen,
     },
+    /// Custodian: proposes to book that the property company makes up for what a channel kept
+    TopUpFee {
+        #[command(flatten)]
+        money: Money,
+    },
     /// Custodian: proposes to move money between channels
     Transfer {
         /// Where it leaves
@@ -237,6 +242,10 @@ pub(crate) fn run(command: &PayCommand, session: &Session) -> Result<(), Failure
             let (group_buy, channel, amount) = (*group_buy, session.channel(channel)?, *amount);
             propose(Movement::BearChannelFee { group_buy, channel, amount }, session)
         }
+        PayCommand::TopUpFee { money } => {
+            let receipt = receipt(money, None, session)?;
+            propose(Movement::TopUpChannelFee { receipt }, session)
+        }
         PayCommand::Transfer { from, to, number, amount } => {
             let (number, amount) = (*number, *amount);
             let from = Payout { channel: session.channel(from)?, number, amount };
@@ -264,12 +273,14 @@ pub(crate) fn propose(movement: Movement, session: &Session) -> Result<(), Failu
     session.submit_one(Action::Propose(movement))
 }
 
-fn payout(money: &Money, session: &Session) -> Result<Payout, Failure> {
+/// Money that goes out.
+pub(crate) fn payout(money: &Money, session: &Session) -> Result<Payout, Failure> {
     let Money { channel, number, amount } = money;
     Ok(Payout { channel: session.channel(channel)?, number: *number, amount: *amount })
 }
 
-fn receipt(
+/// Money that came in; now, if nothing else is said.
+pub(crate) fn receipt(
     money: &Money,
     received_at: Option<TimestampMs>,
     session: &Session,
