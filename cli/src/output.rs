@@ -54,8 +54,9 @@ impl Output {
         if !self.json {
             return print(&format!("{}\n", with_good_news(text.trim_end())));
         }
-        let json = serde_json::to_string(value)
-            .map_err(|error| Failure::bug(format!("the answer is not JSON: {error}")))?;
+        let json = serde_json::to_string(value).map_err(|error| {
+            Failure::bug(say!("the answer is not JSON: {error}", "结果无法写成 JSON：{error}"))
+        })?;
         print(&format!("{json}\n"))
     }
 

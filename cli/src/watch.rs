@@ -79,6 +79,8 @@ trait Screen {
     fn show(&mut self, picture: &Picture, silence: Option<&str>) -> Result<(), Failure>;
     /// Says how it ended.
     fn end(&mut self, end: &End) -> Result<(), Failure>;
+    /// Leaves room for what comes after the picture.
+    fn leave(&mut self) -> Result<(), Failure>;
 }
 
 fn watch(
@@ -93,7 +95,7 @@ fn watch(
             (Ok(GroupBuyView::Open(view)), _) => {
                 let picture = Picture::of(&view);
                 screen.show(&picture, None)?;
-                if matches!(picture.phase, Phase::Rejected | Phase::Failed | Phase::Cancelled) {
+                if has_ended(picture.phase) {
                     return screen.end(&End { group_buy: *group_buy, ended: picture.phase });
                 }
                 last = Some(picture);
@@ -108,9 +110,15 @@ fn watch(
             (Err(failure), _) => return Err(failure),
         }
         if changes.wait() == Next::Stop {
-            return Ok(());
+            return screen.leave();
         }
     }
+}
+
+/// Whether nothing more comes together. The ledger has dropped all orders then, so that nothing can
+/// be said of the minimum any more.
+fn has_ended(phase: Phase) -> bool {
+    matches!(phase, Phase::Rejected | Phase::Failed | Phase::Cancelled)
 }
 
 /// The last thing there is to say.
@@ -299,6 +307,11 @@ impl Screen for Paper {
     fn end(&mut self, end: &End) -> Result<(), Failure> {
         self.output.data(&end.text(), end)
     }
+
+    fn leave(&mut self) -> Result<(), Failure> {
+        // The terminal has written ^C.
+        if self.live { output::print("\n") } else { Ok(()) }
+    }
 }
 
 /// One change in one line.
@@ -306,12 +319,18 @@ fn line(picture: &Picture, at: TimestampMs) -> String {
     let Picture { group_buy, orders, households, lines, .. } = picture;
     let (time, phase) = (output::time(at), names::phase(picture.phase));
     let (paid, ordered) = (picture.paid.to_yuan(), picture.ordered.to_yuan());
-    let minimum = minimum(&picture.minimum);
+    let minimum = match has_ended(picture.phase) {
+        true => String::new(),
+        false => {
+            let minimum = minimum(&picture.minimum);
+            say!("; minimum {minimum}", "；成团条件 {minimum}")
+        }
+    };
     say!(
         "{time}  {group_buy} {phase}: {orders} orders, {households} households, {lines} lines; \
-         paid {paid} of {ordered} yuan; minimum {minimum}",
+         paid {paid} of {ordered} yuan{minimum}",
         "{time}  {group_buy} {phase}：{orders} 个订单，{households} 户，{lines} 行；\
-         已付 {paid} 元，共订 {ordered} 元；成团条件 {minimum}"
+         已付 {paid} 元，共订 {ordered} 元{minimum}"
     )
 }
 
@@ -361,7 +380,9 @@ fn drawing(
         word!("paid", "已付"),
         say!("{paid} of {ordered} yuan{bar}", "{paid} 元，共订 {ordered} 元{bar}"),
     ));
-    facts.push((word!("minimum", "成团条件"), minimum(&picture.minimum)));
+    if !has_ended(picture.phase) {
+        facts.push((word!("minimum", "成团条件"), minimum(&picture.minimum)));
+    }
     let rows = picture.items.iter().map(|item| {
         let quantity = |quantity| quantity_text(quantity, item.unit);
         let stock = item.stock.map_or(String::new(), quantity);
@@ -548,6 +569,10 @@ mod tests {
 
         fn end(&mut self, end: &End) -> Result<(), Failure> {
             self.end = Some(end.ended);
+            Ok(())
+        }
+
+        fn leave(&mut self) -> Result<(), Failure> {
             Ok(())
         }
     }

@@ -399,18 +399,11 @@ const HELP_INDENT: usize = 10;
 /// What has no row stays in English.
 pub(crate) fn chinese(mut command: Command, width: Option<usize>) -> Command {
     command.build();
-    translated(command, width)
+    translated(command, width, width)
 }
 
-fn translated(command: Command, width: Option<usize>) -> Command {
-    let names = command.get_arguments().map(|arg| arg_name(&with_chinese_values(arg.clone())));
-    let subcommands = command.get_subcommands().map(|command| command.get_name().width());
-    let names = names.map(|name| name.width()).chain(subcommands).max().unwrap_or_default();
-    // Two columns before and two after the names.
-    let beside = width.map(|width| width.saturating_sub(names + 4));
-    let below = beside.is_some_and(|beside| beside < HELP_COLUMNS_MIN);
-    let room = if below { width.map(|width| width.saturating_sub(HELP_INDENT)) } else { beside };
-
+/// `room` is what the list of the command above leaves for a line about this one.
+fn translated(command: Command, width: Option<usize>, room: Option<usize>) -> Command {
     let texts = [
         command.get_about().cloned(),
         command.get_long_about().cloned(),
@@ -418,44 +411,31 @@ fn translated(command: Command, width: Option<usize>) -> Command {
         command.get_after_long_help().cloned(),
     ];
     let [about, long_about, after, after_long] = texts.map(|text| text.map(text_of));
-    let in_list = command.get_name() != "tuan";
-    let header = *command.get_styles().get_header();
-    let usage = *command.get_styles().get_usage();
-    let section = |is_there: bool, title: &str, tag: &str| {
-        if is_there {
-            format!("{header}{title}：{header:#}\n{{{tag}}}\n\n")
-        } else {
-            String::new()
-        }
-    };
-    let has_subcommands = command.has_subcommands();
-    let has_positionals = command.get_positionals().next().is_some();
-    let template = format!(
-        "{{about-with-newline}}\n{usage}用法：{usage:#}{{usage}}\n\n{}{}{}{{after-help}}",
-        section(has_subcommands, "命令", "subcommands"),
-        section(has_positionals, "参数", "positionals"),
-        // There is always --help.
-        section(true, "选项", "options"),
-    );
-    let template = template.replace("\n\n{after-help}", "{after-help}");
+    let template = template(&command, about.as_deref(), width);
+
+    let names = command.get_arguments().map(|arg| arg_name(&with_chinese_values(arg.clone())));
+    let names = names.map(|name| name.width());
+    let commands = command.get_subcommands().map(|command| command.get_name().width());
+    let names = names.chain(commands).max().unwrap_or_default();
+    // Two columns before and two after the names.
+    let beside = width.map(|width| width.saturating_sub(names + 4));
+    let below = beside.is_some_and(|beside| beside < HELP_COLUMNS_MIN);
+    let inner = if below { width.map(|width| width.saturating_sub(HELP_INDENT)) } else { beside };
+
     let mut command = command
-        .mut_subcommands(|command| translated(command, width))
-        .mut_args(|arg| translated_arg(arg, room))
+        .mut_subcommands(|command| translated(command, width, inner))
+        .mut_args(|arg| translated_arg(arg, inner))
         .subcommand_value_name("命令")
         .next_line_help(below)
         .help_template(template);
     if let Some(width) = width {
         command = command.term_width(width);
     }
-    let cut = |text: String| match room.filter(|_| in_list) {
-        Some(room) => wrap(&text, room).join("\n"),
-        None => text,
-    };
     if let Some(about) = about {
-        command = command.about(cut(about));
+        command = command.about(cut(&about, room));
     }
     if let Some(about) = long_about {
-        command = command.long_about(about);
+        command = command.long_about(cut(&about, width));
     }
     if let Some(after) = after {
         command = command.after_help(after);
@@ -465,6 +445,32 @@ fn translated(command: Command, width: Option<usize>) -> Command {
     }
     let usage = usage_of(&mut command);
     command.override_usage(usage)
+}
+
+/// How the help of a command is laid out: what it is, its usage, and lists of what it takes.
+fn template(command: &Command, about: Option<&str>, width: Option<usize>) -> String {
+    let header = *command.get_styles().get_header();
+    let usage = *command.get_styles().get_usage();
+    let section = |is_there: bool, title: &str, tag: &str| match is_there {
+        true => format!("\n\n{header}{title}：{header:#}\n{{{tag}}}"),
+        false => String::new(),
+    };
+    // What a list says about the command is cut for that list, so it stands here in full.
+    let about = match (command.get_long_about(), about) {
+        (None, Some(about)) => format!("{}\n", cut(about, width)),
+        (Some(_), _) | (_, None) => "{about-with-newline}".to_owned(),
+    };
+    let lists = [
+        section(command.has_subcommands(), "命令", "subcommands"),
+        section(command.get_positionals().next().is_some(), "参数", "positionals"),
+        // There is always --help.
+        section(true, "选项", "options"),
+    ];
+    format!("{about}\n{usage}用法：{usage:#}{{usage}}{}{{after-help}}", lists.concat())
+}
+
+fn cut(text: &str, room: Option<usize>) -> String {
+    room.map_or_else(|| text.to_owned(), |room| wrap(text, room).join("\n"))
 }
 
 /// The usage with its placeholders in Chinese, and following lines under the first.
@@ -479,17 +485,13 @@ fn translated_arg(arg: Arg, room: Option<usize>) -> Arg {
     let notes = notes(&arg);
     let help = arg.get_help().cloned().map(text_of);
     let long_help = arg.get_long_help().cloned().map(text_of);
-    let cut = |text: String| match room {
-        Some(room) => wrap(&text, room).join("\n"),
-        None => text,
-    };
     let mut arg =
         with_chinese_values(arg).hide_env(true).hide_default_value(true).hide_possible_values(true);
     if let Some(help) = help {
-        arg = arg.help(cut(format!("{help}{notes}")));
+        arg = arg.help(cut(&format!("{help}{notes}"), room));
     }
     if let Some(help) = long_help {
-        arg = arg.long_help(cut(format!("{help}{notes}")));
+        arg = arg.long_help(cut(&format!("{help}{notes}"), room));
     }
     arg
 }
