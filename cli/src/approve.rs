@@ -6,7 +6,8 @@
 use crate::{
     directory::Tags,
     exit::Failure,
-    names::{Names, channel_name},
+    lang::{say, word},
+    names::{self, Names, channel_name},
     output,
     session::{Entered, Outcome, Session},
 };
@@ -15,7 +16,7 @@ use ledger_core::{
     api::ProposalView,
     crypto::TransactionId,
     fund::{Action, Beneficiary, ChannelId, FeePart, Movement, PayTo, Payout, Policy, Receipt},
-    types::{Fen, GroupBuyId, MemberId},
+    types::{Fen, GroupBuyId, MemberId, PaymentNo},
 };
 use serde::Serialize;
 
@@ -105,13 +106,22 @@ pub(crate) fn approve_named(
         return approve(&[view], true, session);
     }
     let id: GroupBuyId = text.parse().map_err(|_| {
-        Failure::usage(format!("{text:?} is no group buy and no proposal that waits"))
-            .help("see `tuan approve list`")
+        Failure::usage(say!(
+            "{text:?} is no group buy and no proposal that waits",
+            "{text:?} 既不是团购，也不是等待中的提案"
+        ))
+        .help(say!("see `tuan approve list`", "请看 `tuan approve list`"))
     })?;
     let found = of_group_buy(&waiting, &id, kind);
     if found.is_empty() {
-        return Err(Failure::refused(format!("nothing of that kind waits for approval in {id}"))
-            .help("see `tuan approve list`; what was carried out or has lapsed does not wait any more"));
+        return Err(Failure::refused(say!(
+            "nothing of that kind waits for approval in {id}",
+            "{id} 没有这类等待同意的提案"
+        ))
+        .help(say!(
+            "see `tuan approve list`; what was carried out or has lapsed does not wait any more",
+            "请看 `tuan approve list`；已执行或已过期的提案不再等待"
+        )));
     }
     approve(&found, false, session)
 }
@@ -132,15 +142,28 @@ fn named<'a>(waiting: &'a [ProposalView], text: &str) -> Result<&'a ProposalView
     let prefix = text.to_ascii_lowercase();
     let mut found = waiting.iter().filter(|view| view.id.to_string().starts_with(&prefix));
     match (found.next(), found.next()) {
-        _ if prefix.len() < PREFIX_MIN => Err(Failure::usage(format!(
-            "{text:?} is too short for the id of a proposal"
+        _ if prefix.len() < PREFIX_MIN => Err(Failure::usage(say!(
+            "{text:?} is too short for the id of a proposal",
+            "{text:?} 作为提案编号太短"
         ))
-        .help(format!("give at least {PREFIX_MIN} characters of it; see `tuan approve list`"))),
+        .help(say!(
+            "give at least {PREFIX_MIN} characters of it; see `tuan approve list`",
+            "至少写编号的前 {PREFIX_MIN} 位；请看 `tuan approve list`"
+        ))),
         (Some(view), None) => Ok(view),
-        (None, _) => Err(Failure::refused(format!("no proposal {text} waits"))
-            .help("see `tuan approve list`; it was carried out or rejected, or has lapsed")),
-        (Some(_), Some(_)) => Err(Failure::usage(format!("several proposals begin with {text}"))
-            .help("give more characters of the id")),
+        (None, _) => {
+            Err(Failure::refused(say!("no proposal {text} waits", "没有等待中的提案 {text}")).help(
+                say!(
+                    "see `tuan approve list`; it was carried out or rejected, or has lapsed",
+                    "请看 `tuan approve list`；它已执行、被否决或过期"
+                ),
+            ))
+        }
+        (Some(_), Some(_)) => Err(Failure::usage(say!(
+            "several proposals begin with {text}",
+            "有几个提案以 {text} 开头"
+        ))
+        .help(say!("give more characters of the id", "请多写几位编号"))),
     }
 }
 
@@ -157,17 +180,21 @@ fn approve(
     tell(&others, session)?;
     let mut answer = Approved::default();
     for view in own {
-        let reason = "you proposed it yourself".to_owned();
+        let reason = say!("you proposed it yourself", "这是您自己提议的");
         answer.skipped.push(Skipped { proposal: view.id, reason });
     }
     let mut refusal = None;
     for view in others {
         if view.movement.digest() != view.movement_hash {
-            return Err(Failure::refused(format!(
+            return Err(Failure::refused(say!(
                 "the node shows another proposal under {}",
+                "节点以 {} 之名给出了另一个提案",
                 view.id
             ))
-            .help("the node is at fault; ask another with --node"));
+            .help(say!(
+                "the node is at fault; ask another with --node",
+                "该节点有误；用 --node 询问其他节点"
+            )));
         }
         let action = Action::Approve { proposal: view.id, movement: view.movement_hash };
         match session.submit(action)? {
@@ -176,7 +203,7 @@ fn approve(
                 answer.skipped.push(Skipped { proposal: view.id, reason });
             }
             Outcome::Pending(id) => {
-                let reason = format!("sent as {id}, not decided yet");
+                let reason = say!("sent as {id}, not decided yet", "已发送（{id}），尚未决定");
                 answer.skipped.push(Skipped { proposal: view.id, reason });
             }
             Outcome::Refused(problem) => {
@@ -197,10 +224,10 @@ impl std::fmt::Display for Approved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut lines: Vec<String> = self.transactions.iter().map(Entered::to_string).collect();
         for Skipped { proposal, reason } in &self.skipped {
-            lines.push(format!("skipped {}: {reason}", proposal.short()));
+            lines.push(say!("skipped {}: {reason}", "跳过 {}：{reason}", proposal.short()));
         }
         if lines.is_empty() {
-            lines.push("ok: nothing waits for your approval".into());
+            lines.push(say!("ok: nothing waits for your approval", "完成：没有等待您同意的提案"));
         }
         f.write_str(&lines.join("\n"))
     }
@@ -216,7 +243,15 @@ fn list(waiting: &[ProposalView], session: &Session) -> Result<(), Failure> {
             words.movement(&view.movement),
         ]
     });
-    let text = output::table(&["PROPOSAL", "BY", "SINCE", "WHAT"], rows);
+    let text = output::table(
+        &[
+            word!("PROPOSAL", "提案"),
+            word!("BY", "提出人"),
+            word!("SINCE", "时间"),
+            word!("WHAT", "内容"),
+        ],
+        rows,
+    );
     session.output.data(&text, &waiting)
 }
 
@@ -225,8 +260,9 @@ fn tell(proposals: &[&ProposalView], session: &Session) -> Result<(), Failure> {
     let words = Words::of(session)?;
     for view in proposals {
         let by = words.names.name(view.by);
-        session.output.note(&format!(
+        session.output.note(&say!(
             "{} by {by}: {}",
+            "{}，{by}提议：{}",
             view.id.short(),
             words.movement(&view.movement)
         ));
@@ -255,12 +291,20 @@ impl Words {
 
     fn payout(&self, payout: &Payout) -> String {
         let Payout { channel, number, amount } = payout;
-        format!("{} yuan by {} as {number}", amount.to_yuan(), self.channel(*channel))
+        self.money(*amount, *channel, number)
+    }
+
+    fn money(&self, amount: Fen, channel: ChannelId, number: &PaymentNo) -> String {
+        let (amount, channel) = (amount.to_yuan(), self.channel(channel));
+        say!(
+            "{amount} yuan by {channel} as {number}",
+            "{amount} 元（渠道 {channel}，流水号 {number}）"
+        )
     }
 
     fn receipt(&self, receipt: &Receipt) -> String {
         let Receipt { channel, number, amount, .. } = receipt;
-        format!("{} yuan by {} as {number}", amount.to_yuan(), self.channel(*channel))
+        self.money(*amount, *channel, number)
     }
 
     /// A movement in one line.
@@ -269,82 +313,134 @@ impl Words {
         match movement {
             Movement::Identify { payment, group_buy, shares } => {
                 let amount = sum(shares.iter().map(|share| share.amount));
-                format!(
+                say!(
                     "payment {payment} is for {group_buy}: {amount} yuan, {} households",
+                    "付款 {payment} 属于 {group_buy}：{amount} 元，{} 户",
                     shares.len()
                 )
             }
             Movement::ReturnUnidentified { payment, payout } => {
-                format!("give back payment {payment}: {}", self.payout(payout))
+                say!(
+                    "give back payment {payment}: {}",
+                    "退回付款 {payment}：{}",
+                    self.payout(payout)
+                )
             }
             Movement::Refund { group_buy, items } => {
                 let amount = sum(items.iter().map(|item| item.amount));
-                format!("refund {amount} yuan in {} parts from {group_buy}", items.len())
+                say!(
+                    "refund {amount} yuan in {} parts from {group_buy}",
+                    "从 {group_buy} 退款 {amount} 元，共 {} 笔",
+                    items.len()
+                )
             }
             Movement::DecideGoods(note) => {
-                format!(
+                say!(
                     "decide what arrived for {}: {} offers",
+                    "认定 {} 的到货：{} 个商品",
                     note.group_buy,
                     note.accepted.len()
                 )
             }
-            Movement::Deliver { group_buy, households, evidence } => format!(
+            Movement::Deliver { group_buy, households, evidence } => say!(
                 "{} households of {group_buy} have their goods, evidence {}",
+                "{group_buy} 有 {} 户已取货，凭证 {}",
                 households.len(),
                 evidence.short()
             ),
             Movement::Settle { group_buy, payable } => {
-                format!("settle {group_buy}: the supplier gets {} yuan", payable.to_yuan())
+                say!(
+                    "settle {group_buy}: the supplier gets {} yuan",
+                    "结算 {group_buy}：供应商得 {} 元",
+                    payable.to_yuan()
+                )
             }
             Movement::PayOut { group_buy, to, payout } => {
-                format!("pay the {} of {group_buy} {}", payee(*to), self.payout(payout))
+                say!(
+                    "pay the {} of {group_buy} {}",
+                    "付给 {group_buy} 的{} {}",
+                    names::payee(*to),
+                    self.payout(payout)
+                )
             }
-            Movement::Cancel { group_buy } => format!("cancel {group_buy} and refund everybody"),
+            Movement::Cancel { group_buy } => {
+                say!("cancel {group_buy} and refund everybody", "取消 {group_buy}，全部退款")
+            }
             Movement::Bounce { payout, receipt } => {
-                format!("payout {payout} came back: {}", self.receipt(receipt))
+                say!(
+                    "payout {payout} came back: {}",
+                    "付款 {payout} 被退回：{}",
+                    self.receipt(receipt)
+                )
             }
             Movement::PayUnclaimed { group_buy, beneficiary, payout } => {
                 let whom = match beneficiary {
-                    Beneficiary::Household(tag) => format!("household {tag}"),
+                    Beneficiary::Household(tag) => say!("household {tag}", "住户 {tag}"),
                     Beneficiary::Supplier(member) | Beneficiary::Payee(member) => name(member),
                 };
-                format!("pay {whom} what {group_buy} left unclaimed: {}", self.payout(payout))
+                say!(
+                    "pay {whom} what {group_buy} left unclaimed: {}",
+                    "向 {whom} 支付 {group_buy} 的待领款：{}",
+                    self.payout(payout)
+                )
             }
             Movement::Transfer { from, to } => {
-                format!("move {} to {}", self.payout(from), self.channel(*to))
+                say!("move {} to {}", "转账 {} 至渠道 {}", self.payout(from), self.channel(*to))
             }
             Movement::ChannelFee { fee, bill } => {
-                format!("the channel kept {}, bill {}", self.payout(fee), bill.short())
+                say!(
+                    "the channel kept {}, bill {}",
+                    "渠道扣下手续费 {}，账单 {}",
+                    self.payout(fee),
+                    bill.short()
+                )
             }
-            Movement::BearChannelFee { group_buy, channel, amount } => format!(
+            Movement::BearChannelFee { group_buy, channel, amount } => say!(
                 "property's fee of {group_buy} bears {} yuan that {} kept",
+                "{group_buy} 的物业分成承担 {} 元手续费（渠道 {}）",
                 amount.to_yuan(),
                 self.channel(*channel)
             ),
             Movement::TopUpChannelFee { receipt } => {
-                format!("top up channel fees: {}", self.receipt(receipt))
+                say!("top up channel fees: {}", "补足渠道手续费：{}", self.receipt(receipt))
             }
             Movement::Difference { missing, document } => {
-                format!("missing: {}, count {}", self.payout(missing), document.short())
+                say!(
+                    "missing: {}, count {}",
+                    "盘点短缺 {}，盘点单 {}",
+                    self.payout(missing),
+                    document.short()
+                )
             }
-            Movement::ChargeDifference { channel, member, amount, document } => format!(
+            Movement::ChargeDifference { channel, member, amount, document } => say!(
                 "{} owes {} yuan missing in {}, finding {}",
+                "由 {} 承担短缺 {} 元（渠道 {}），认定书 {}",
                 name(member),
                 amount.to_yuan(),
                 self.channel(*channel),
                 document.short()
             ),
             Movement::FoundDifference { receipt } => {
-                format!("found again: {}", self.receipt(receipt))
+                say!("found again: {}", "短缺款找回：{}", self.receipt(receipt))
             }
             Movement::RepayReceivable { member, receipt } => {
-                format!("{} pays what it owes: {}", name(member), self.receipt(receipt))
+                say!(
+                    "{} pays what it owes: {}",
+                    "{} 归还欠款：{}",
+                    name(member),
+                    self.receipt(receipt)
+                )
             }
             Movement::GiveReserve { purpose, receipt } => {
-                format!("gift to reserve {purpose}: {}", self.receipt(receipt))
+                say!(
+                    "gift to reserve {purpose}: {}",
+                    "公益金 {purpose} 收到捐款：{}",
+                    self.receipt(receipt)
+                )
             }
-            Movement::SpendReserve { purpose, payout, document } => format!(
+            Movement::SpendReserve { purpose, payout, document } => say!(
                 "spend reserve {purpose}: {}, filing {}",
+                "动用公益金 {purpose}：{}，批件 {}",
                 self.payout(payout),
                 document.short()
             ),
@@ -361,20 +457,32 @@ impl Words {
             Movement::Identify { shares, .. } => shares
                 .iter()
                 .map(|share| {
-                    format!("{} {} yuan", tags.number(&share.household), share.amount.to_yuan())
+                    say!(
+                        "{} {} yuan",
+                        "{} {} 元",
+                        tags.number(&share.household),
+                        share.amount.to_yuan()
+                    )
                 })
                 .collect(),
             Movement::Refund { items, .. } => items
                 .iter()
                 .map(|item| {
                     let (whom, amount) = (tags.number(&item.household), item.amount.to_yuan());
-                    format!("{whom} {amount} yuan of payment {} as {}", item.payment, item.number)
+                    say!(
+                        "{whom} {amount} yuan of payment {} as {}",
+                        "{whom} {amount} 元，原付款 {}，退款流水号 {}",
+                        item.payment,
+                        item.number
+                    )
                 })
                 .collect(),
             Movement::DecideGoods(note) => note
                 .accepted
                 .iter()
-                .map(|(offer, accepted)| format!("offer {offer}: {accepted}"))
+                .map(|(offer, accepted)| {
+                    say!("offer {offer}: {accepted}", "商品 {offer}：{accepted}")
+                })
                 .collect(),
             Movement::Deliver { households, .. } => {
                 households.iter().map(|tag| tags.number(tag)).collect()
@@ -442,7 +550,10 @@ pub(crate) fn group_buy_of(movement: &Movement) -> Option<GroupBuyId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::genesis::tests::orchard;
+    use crate::{
+        genesis::tests::orchard,
+        lang::{self, Language},
+    };
     use ledger_core::types::TimestampMs;
 
     fn proposal(seed: u8, movement: Movement) -> ProposalView {
@@ -493,5 +604,7 @@ mod tests {
             Movement::PayOut { group_buy: "a".parse().expect("an id"), to: PayTo::Fee(0), payout };
         let text = words.movement(&movement);
         assert_eq!(text, "pay the leader of a 9.00 yuan by cash as a.leader");
+        let text = lang::within(Language::Zh, || words.movement(&movement));
+        assert_eq!(text, "付给 a 的团长 9.00 元（渠道 cash，流水号 a.leader）");
     }
 }

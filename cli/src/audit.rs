@@ -6,12 +6,13 @@
 use crate::{
     exit::{self, Failure},
     input,
-    output::{Output, plain},
+    lang::say,
+    names,
+    output::{self, Output, Progress, Tone, plain},
     session::Session,
     used_once::OnDisk,
 };
 use clap::Subcommand;
-use indicatif::ProgressBar;
 use ledger_core::{
     audit::{
         ARCHIVE_FILE_BYTES_MAX, Auditor, Checkpoint, Finding, Manifest, RecordError, RecordReader,
@@ -28,7 +29,6 @@ use std::{
     io::{self, BufReader, Write as _},
     path::{Path, PathBuf},
     thread,
-    time::Duration,
 };
 
 /// What the manifest is called.
@@ -65,35 +65,33 @@ pub(crate) fn run(command: &AuditCommand, session: &Session) -> Result<(), Failu
                 Some(_) => session.genesis()?.chain,
                 None => session.client.status()?.chain,
             };
-            let progress = progress();
+            let progress = Progress::start(say!("fetching the chain", "正在复制链"));
             let manifest = fetch(out, chain, |from| {
-                progress.set_message(format!("block {from}"));
+                progress.say(say!("fetching block {from}", "正在复制区块 {from}"));
                 session.client.archive(from)
             })?;
-            progress.finish_and_clear();
+            drop(progress);
             let Manifest { first, last, .. } = manifest;
             let answer = serde_json::json!({ "first": first, "last": last, "folder": out });
-            let text = format!("ok: blocks {first} to {last} in {}", out.display());
+            let text = say!(
+                "ok: blocks {first} to {last} in {}",
+                "完成：区块 {first} 至 {last}，存于 {}",
+                out.display()
+            );
             session.output.data(&text, &answer)
         }
         AuditCommand::Verify { archive, checkpoint } => {
             let checkpoint = checkpoint.as_deref().map(read_checkpoint).transpose()?;
             let mut entropy = [0; 32];
-            getrandom::fill(&mut entropy)
-                .map_err(|error| Failure::setup(format!("no randomness: {error}")))?;
+            getrandom::fill(&mut entropy).map_err(|error| {
+                Failure::setup(say!("no randomness: {error}", "取不到随机数：{error}"))
+            })?;
             let auditor = Auditor::new(session.genesis()?.initial_state().0, entropy, checkpoint)
                 .keeping_in(Box::new(OnDisk::new()?));
             let chain = session.genesis()?.chain;
             tell(&verify(archive, chain, auditor, &entropy)?, session.output)
         }
     }
-}
-
-/// Shown on a terminal only.
-fn progress() -> ProgressBar {
-    let progress = ProgressBar::new_spinner();
-    progress.enable_steady_tick(Duration::from_millis(200));
-    progress
 }
 
 /// Copies blocks into `folder` until `archive` has no more, and writes the manifest.
@@ -137,7 +135,8 @@ fn fetch(
         write_manifest(folder, &manifest)?;
     }
     if manifest.files.is_empty() {
-        return Err(Failure::incomplete("the node has no blocks yet").help("try again later"));
+        return Err(Failure::incomplete(say!("the node has no blocks yet", "节点还没有区块"))
+            .help(say!("try again later", "请稍后再试")));
     }
     Ok(manifest)
 }
@@ -147,15 +146,23 @@ fn begin(folder: &Path, chain: ChainId) -> Result<Manifest, Failure> {
     fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
     let path = folder.join(MANIFEST);
     let unusable = |detail: &str| {
-        Failure::setup(format!("cannot continue the copy in {}: {detail}", folder.display()))
-            .help("name another folder with --out")
+        Failure::setup(say!(
+            "cannot continue the copy in {}: {detail}",
+            "无法接着 {} 中的副本继续：{detail}",
+            folder.display()
+        ))
+        .help(say!("name another folder with --out", "用 --out 指定另一个文件夹"))
     };
     if path.exists() {
         let manifest = Manifest::parse(&input::file_text(&path)?)
             .map_err(|error| unusable(&error.to_string()))?;
         return match manifest.chain == chain {
             true => Ok(manifest),
-            false => Err(unusable(&format!("it is of chain {}", manifest.chain.short()))),
+            false => Err(unusable(&say!(
+                "it is of chain {}",
+                "它属于另一条链 {}",
+                manifest.chain.short()
+            ))),
         };
     }
     let mut entries = fs::read_dir(folder).map_err(|error| unwritable(folder, &error))?;
@@ -166,7 +173,7 @@ fn begin(folder: &Path, chain: ChainId) -> Result<Manifest, Failure> {
         })
     });
     if foreign {
-        return Err(unusable("there are other files in it"));
+        return Err(unusable(&say!("there are other files in it", "里面有别的文件")));
     }
     Ok(Manifest { chain, first: Height::ZERO.next(), last: Height::ZERO, files: Vec::new() })
 }
@@ -184,29 +191,46 @@ fn check_block(bytes: &[u8], chain: ChainId, expected: Height) -> Result<(), Fai
         .map_err(|error| wrong_answer(&error.to_string()))?;
     let header = &certified.block.header;
     if header.chain != chain {
-        return Err(wrong_answer(&format!("a block is of chain {}", header.chain.short())));
+        return Err(wrong_answer(&say!(
+            "a block is of chain {}",
+            "有区块属于另一条链 {}",
+            header.chain.short()
+        )));
     }
     if header.height != expected {
         let found = header.height;
-        return Err(wrong_answer(&format!("block {found} came where {expected} was asked for")));
+        return Err(wrong_answer(&say!(
+            "block {found} came where {expected} was asked for",
+            "要的是区块 {expected}，来的是 {found}"
+        )));
     }
     Ok(())
 }
 
 fn wrong_answer(detail: &str) -> Failure {
-    Failure::incomplete(format!("the node's archive cannot be used: {detail}"))
-        .help("ask another node with --node; what was copied stays and is continued")
+    Failure::incomplete(say!(
+        "the node's archive cannot be used: {detail}",
+        "节点的存档不能用：{detail}"
+    ))
+    .help(say!(
+        "ask another node with --node; what was copied stays and is continued",
+        "用 --node 询问其他节点；已复制的部分保留，可接着继续"
+    ))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::setup(format!("cannot write {}: {error}", path.display()))
-        .help("check the folder and the room on the disk")
+    Failure::setup(say!("cannot write {}: {error}", "无法写入 {}：{error}", path.display()))
+        .help(say!("check the folder and the room on the disk", "请检查文件夹和磁盘空间"))
 }
 
 fn read_checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     Checkpoint::from_text(&input::file_text(path)?).map_err(|error| {
-        Failure::setup(format!("{} is no checkpoint: {error}", path.display()))
-            .help("name a receipt or a checkpoint that you kept")
+        Failure::setup(say!(
+            "{} is no checkpoint: {error}",
+            "{} 不是检查点：{error}",
+            path.display()
+        ))
+        .help(say!("name a receipt or a checkpoint that you kept", "请给出您保存的回执或检查点"))
     })
 }
 
@@ -218,8 +242,11 @@ fn verify(
     entropy: &[u8; 32],
 ) -> Result<Report, Failure> {
     let unreadable = |error: io::Error| {
-        Failure::setup(format!("cannot read {}: {error}", folder.display()))
-            .help("name a folder made by `tuan audit fetch`")
+        Failure::setup(say!("cannot read {}: {error}", "无法读取 {}：{error}", folder.display()))
+            .help(say!(
+                "name a folder made by `tuan audit fetch`",
+                "请给出由 `tuan audit fetch` 生成的文件夹"
+            ))
     };
     let mut present = BTreeSet::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -235,22 +262,24 @@ fn verify(
         // Nobody trusts the manifest: without one, the names give the order.
         Some(Err(_)) | None => present.iter().cloned().collect(),
     };
-    let progress = progress();
+    let progress = Progress::start(say!("checking the chain", "正在核查链"));
     for name in &files {
         if auditor.has_findings() {
             break;
         }
         if !present.contains(name) {
-            let rule = format!("file {} is missing", plain(name));
+            let rule = say!("file {} is missing", "缺少文件 {}", plain(name));
             auditor.report_outside(Verdict::Incomplete, "file", &rule);
             break;
         }
-        progress.set_message(format!("{name} after block {}", auditor.height()));
-        verify_file(&folder.join(name), &mut auditor, entropy)?;
+        verify_file(&folder.join(name), &mut auditor, entropy, &progress)?;
     }
-    progress.finish_and_clear();
+    drop(progress);
     match parsed {
-        None => auditor.report_outside(Verdict::Incomplete, MANIFEST, "there is no manifest"),
+        None => {
+            let rule = say!("there is no manifest", "没有清单文件");
+            auditor.report_outside(Verdict::Incomplete, MANIFEST, &rule);
+        }
         Some(Err(error)) => auditor.report_outside(Verdict::Tampered, MANIFEST, &error.to_string()),
         Some(Ok(manifest)) => check_manifest(&manifest, chain, &present, &mut auditor),
     }
@@ -270,28 +299,44 @@ fn check_manifest(
     let height = auditor.height();
     let Manifest { first, last, .. } = manifest;
     if *first != Height::new(1) {
-        let rule = format!("the manifest begins at block {first}, a chain at 1");
+        let rule = say!(
+            "the manifest begins at block {first}, a chain at 1",
+            "清单从区块 {first} 开始，而链从 1 开始"
+        );
         auditor.report_outside(Verdict::Tampered, MANIFEST, &rule);
     } else if manifest.chain != chain {
-        let rule = format!("the manifest names chain {}, genesis is {chain}", manifest.chain);
+        let rule = say!(
+            "the manifest names chain {}, genesis is {chain}",
+            "清单写的链是 {}，创世文件是 {chain}",
+            manifest.chain
+        );
         auditor.report_outside(Verdict::Tampered, MANIFEST, &rule);
     } else if *last > height {
-        let rule = format!("the manifest promises blocks up to {last}");
+        let rule =
+            say!("the manifest promises blocks up to {last}", "清单承诺的区块到 {last} 为止");
         auditor.report_outside(Verdict::Incomplete, MANIFEST, &rule);
     } else if *last < height {
-        let rule = format!("the manifest ends at block {last}, the files at {height}");
+        let rule = say!(
+            "the manifest ends at block {last}, the files at {height}",
+            "清单到区块 {last} 为止，文件却到 {height}"
+        );
         auditor.report_outside(Verdict::Tampered, MANIFEST, &rule);
     } else if let Some(extra) = present.iter().find(|name| !manifest.files.contains(name)) {
-        let rule = format!("file {} is not in the manifest", plain(extra));
+        let rule = say!("file {} is not in the manifest", "清单里没有文件 {}", plain(extra));
         auditor.report_outside(Verdict::Tampered, "file", &rule);
     }
 }
 
 /// Checks the signatures of many records at once, on every core, then executes them one by one.
-fn verify_file(path: &Path, auditor: &mut Auditor, entropy: &[u8; 32]) -> Result<(), Failure> {
+fn verify_file(
+    path: &Path,
+    auditor: &mut Auditor,
+    entropy: &[u8; 32],
+    progress: &Progress,
+) -> Result<(), Failure> {
     let unreadable = |error: &io::Error| {
-        Failure::setup(format!("cannot read {}: {error}", path.display()))
-            .help("check the disk, or fetch the archive again")
+        Failure::setup(say!("cannot read {}: {error}", "无法读取 {}：{error}", path.display()))
+            .help(say!("check the disk, or fetch the archive again", "请检查磁盘，或重新复制存档"))
     };
     let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
     let mut reader = RecordReader::new(BufReader::new(file));
@@ -315,16 +360,20 @@ fn verify_file(path: &Path, auditor: &mut Auditor, entropy: &[u8; 32]) -> Result
             workers.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
         });
         for part in read {
-            let part = part.map_err(|_| Failure::bug("checking signatures panicked"))?;
+            let part = part.map_err(|_| {
+                Failure::bug(say!("checking signatures panicked", "核对签名时程序出错"))
+            })?;
             part.into_iter().for_each(|block| auditor.take(block));
         }
+        let height = auditor.height();
+        progress.say(say!("checked up to block {height}", "已核查至区块 {height}"));
         let Some(end) = end else { continue };
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
         match end {
             None => {}
             Some(RecordError::Io(error)) => return Err(unreadable(&error)),
             Some(RecordError::Truncated) if !auditor.has_findings() => {
-                let rule = format!("{} ends within a record", plain(&name));
+                let rule = say!("{} ends within a record", "{} 在一条记录中间断开", plain(&name));
                 auditor.report_outside(Verdict::Incomplete, "record", &rule);
             }
             Some(error) if !auditor.has_findings() => {
@@ -341,15 +390,22 @@ fn verify_file(path: &Path, auditor: &mut Auditor, entropy: &[u8; 32]) -> Result
 fn tell(report: &Report, output: Output) -> Result<(), Failure> {
     let Report { verdict, height, entries, state_root, end_is_proven, findings } = report;
     let end = match (verdict, end_is_proven) {
-        (Verdict::Intact, true) => "\nthe checkpoint is in the chain".to_owned(),
-        (Verdict::Intact, false) => {
-            "\nwithout a checkpoint at its end nobody can tell whether later blocks were left out"
-                .to_owned()
-        }
+        (Verdict::Intact, true) => say!("\nthe checkpoint is in the chain", "\n检查点在链上"),
+        (Verdict::Intact, false) => say!(
+            "\nwithout a checkpoint at its end nobody can tell whether later blocks were left out",
+            "\n末尾没有检查点，无法判断是否遗漏了之后的区块"
+        ),
         _ => String::new(),
     };
-    let mut text = format!(
-        "{verdict}: {entries} entries in blocks up to {height} are right, state root {state_root}{end}"
+    let tone = match verdict {
+        Verdict::Intact => Tone::Good,
+        Verdict::Tampered => Tone::Bad,
+        Verdict::Incomplete => Tone::Open,
+    };
+    let word = output::paint(tone, names::verdict(*verdict));
+    let mut text = say!(
+        "{word}: {entries} entries in blocks up to {height} are right, state root {state_root}{end}",
+        "{word}：截至区块 {height} 的 {entries} 个条目正确，状态根 {state_root}{end}"
     );
     for finding in findings {
         text.push_str(&format!("\n{}", sentence(finding)));
@@ -358,27 +414,36 @@ fn tell(report: &Report, output: Output) -> Result<(), Failure> {
     let count = findings.len();
     match verdict {
         Verdict::Intact => Ok(()),
-        Verdict::Tampered => Err(Failure::refused(format!(
-            "the archive is tampered with: {count} findings"
+        Verdict::Tampered => Err(Failure::refused(say!(
+            "the archive is tampered with: {count} findings",
+            "存档被篡改：发现 {count} 处问题"
         ))
-        .help(
+        .help(say!(
             "compare with a copy from another node; the findings name the first place that differs",
-        )),
-        Verdict::Incomplete => {
-            Err(Failure::incomplete(format!("the archive is incomplete: {count} findings"))
-                .help("fetch the rest with `tuan audit fetch`, from another node if need be"))
-        }
+            "请与其他节点的副本比较；上面列出了最先不符之处"
+        ))),
+        Verdict::Incomplete => Err(Failure::incomplete(say!(
+            "the archive is incomplete: {count} findings",
+            "存档不完整：发现 {count} 处问题"
+        ))
+        .help(say!(
+            "fetch the rest with `tuan audit fetch`, from another node if need be",
+            "用 `tuan audit fetch` 取回其余部分，必要时换一个节点"
+        ))),
     }
 }
 
 fn sentence(finding: &Finding) -> String {
     let Finding { height, entry, field, rule, organisation } = finding;
-    let mut place = height.map_or_else(String::new, |height| format!("block {height}, "));
+    let mut place =
+        height.map_or_else(String::new, |height| say!("block {height}, ", "区块 {height}，"));
     if let Some(entry) = entry {
-        place.push_str(&format!("entry {entry}, "));
+        place.push_str(&say!("entry {entry}, ", "条目 {entry}，"));
     }
-    let who = organisation.as_ref().map_or_else(String::new, |name| format!(" ({})", plain(name)));
-    format!("{place}{}: {}{who}", plain(field), plain(rule))
+    let who =
+        organisation.as_ref().map_or_else(String::new, |name| say!(" ({})", "（{}）", plain(name)));
+    let (field, rule) = (plain(field), plain(rule));
+    say!("{place}{field}: {rule}{who}", "{place}{field}：{rule}{who}")
 }
 
 // The verdicts' exit codes are part of the interface.

@@ -1,8 +1,18 @@
 //! `tuan buy`: group buys from filing to closing.
 
 use crate::{
-    approve, exit::Failure, input, names::Names, order::yuan, output, pay::propose,
+    approve,
+    directory::Tags,
+    exit::Failure,
+    goods::quantity_text,
+    input,
+    lang::{say, word},
+    names::{self, Names},
+    order::yuan,
+    output,
+    pay::propose,
     session::Session,
+    watch,
 };
 use clap::Subcommand;
 use ledger_core::{
@@ -21,7 +31,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 
 /// What a filing looks like; shown by `tuan buy file --help`.
-const FILING_EXAMPLE: &str = r#"A filing, with amounts in yuan for a kilogram or a piece, in quotes:
+pub(crate) const FILING_EXAMPLE: &str = r#"A filing, with amounts in yuan for a kilogram or a piece, in quotes:
 
   group_buy = "veg-0105"
   business_date = "2026-01-05"
@@ -47,6 +57,35 @@ const FILING_EXAMPLE: &str = r#"A filing, with amounts in yuan for a kilogram or
   leader = "0.30"
   property = "0.18"
   stock = "500"                    # optional limits: in all, and for one household
+  cap = "10""#;
+
+/// The same in Chinese.
+pub(crate) const FILING_EXAMPLE_ZH: &str = r#"报备文件的写法；金额为每公斤或每件的元数，写在引号里：
+
+  group_buy = "veg-0105"
+  business_date = "2026-01-05"
+  supplier = "supplier-a"
+  delivery = "leader-li"           # 配送、分拣的收款方；不写则为物业
+  packing = "leader-li"
+  cut_off = "2026-01-05T18:00:00+08:00"
+  confirm_by = "2026-01-05 19:00"  # 北京时间；也可写自 1970 年起的毫秒数
+  deliver_by = "2026-01-06 12:00"
+  after_sale_window = "24h"        # 单位 ms、s、m、h 或 d
+  retention_percent = "10"         # 质保金百分比
+  relation_declared = false        # 供应商与团长是否有关联关系
+
+  [minimum]                        # 成团条件
+  households = 3
+  amount = "500.00"
+
+  [[offers]]
+  item = "cabbage"
+  unit = "kg"                      # 公斤；按件卖写 "piece"
+  price = "3.98"                   # 售价，等于货款与各分成之和
+  quote = "3.50"                   # 供应商报价；货款即报价，售价更低时为售价
+  leader = "0.30"                  # 团长分成
+  property = "0.18"                # 物业分成
+  stock = "500"                    # 可不写：总限量与每户限量
   cap = "10""#;
 
 /// `tuan buy`.
@@ -91,6 +130,11 @@ pub(crate) enum BuyCommand {
         /// Which group buy
         group_buy: GroupBuyId,
     },
+    /// Shows a group buy filling up, until it closes or Ctrl-C
+    Watch {
+        /// Which group buy
+        group_buy: GroupBuyId,
+    },
 }
 
 /// Runs `tuan buy`.
@@ -112,7 +156,8 @@ pub(crate) fn run(command: &BuyCommand, session: &Session) -> Result<(), Failure
             if let GroupBuyView::Open(view) = session.client.group_buy(group_buy)?
                 && view.header.phase == Phase::Cancelled
             {
-                return session.already_done(&format!("{group_buy} is cancelled"));
+                return session
+                    .already_done(&say!("{group_buy} is cancelled", "{group_buy} 已取消"));
             }
             propose(Movement::Cancel { group_buy: *group_buy }, session)
         }
@@ -127,19 +172,27 @@ pub(crate) fn run(command: &BuyCommand, session: &Session) -> Result<(), Failure
         BuyCommand::Show { group_buy } => {
             let view = session.client.group_buy(group_buy)?;
             let text = match &view {
-                GroupBuyView::Open(open) => show(open, &session.names()?),
-                GroupBuyView::Closed { seal, log_index } => format!(
-                    "{group_buy} is closed ({}) by entry {log_index}\npaid      {}\nrefunded  {}\n\
-                     filing    {}\nseal      {}",
-                    seal.phase.name(),
-                    seal.totals.paid.to_yuan(),
-                    seal.totals.refunded.to_yuan(),
-                    seal.filing,
-                    seal.digest(),
-                ),
+                GroupBuyView::Open(open) => {
+                    show(open, &session.names()?, &session.tags_if_known(group_buy)?)
+                }
+                GroupBuyView::Closed { seal, log_index } => {
+                    let closed = say!(
+                        "{group_buy} is closed ({}) by entry {log_index}",
+                        "{group_buy} 已关闭（{}），见条目 {log_index}",
+                        names::phase(seal.phase)
+                    );
+                    let facts = output::pairs(&[
+                        (word!("paid", "已付"), seal.totals.paid.to_yuan()),
+                        (word!("refunded", "已退"), seal.totals.refunded.to_yuan()),
+                        (word!("filing", "报备"), seal.filing.to_string()),
+                        (word!("seal", "封存"), seal.digest().to_string()),
+                    ]);
+                    format!("{closed}\n{facts}")
+                }
             };
             session.output.data(&text, &view)
         }
+        BuyCommand::Watch { group_buy } => watch::run(group_buy, session),
     }
 }
 
@@ -155,10 +208,12 @@ fn decide(id: &GroupBuyId, decision: FilingDecision, session: &Session) -> Resul
 fn facts(filing: &Filing, names: &Names) -> String {
     let rows = filing.offers.iter().map(|offer| {
         let fee = |part| yuan(offer.split.fee(part));
-        let limit = |limit: Option<u64>| limit.map_or(String::new(), |limit| limit.to_string());
+        let limit = |limit: Option<u64>| {
+            limit.map_or(String::new(), |limit| quantity_text(limit, offer.unit))
+        };
         vec![
             offer.item.to_string(),
-            unit_name(offer.unit).to_owned(),
+            names::unit(offer.unit).to_owned(),
             yuan(offer.price),
             yuan(offer.quote),
             yuan(offer.split.goods),
@@ -171,41 +226,59 @@ fn facts(filing: &Filing, names: &Names) -> String {
         ]
     });
     let headings = [
-        "ITEM", "PER", "PRICE", "QUOTE", "GOODS", "LEADER", "PROPERTY", "DELIVERY", "PACKING",
-        "STOCK", "CAP",
+        word!("ITEM", "商品"),
+        word!("PER", "单位"),
+        word!("PRICE", "售价"),
+        word!("QUOTE", "报价"),
+        word!("GOODS", "货款"),
+        word!("LEADER", "团长"),
+        word!("PROPERTY", "物业"),
+        word!("DELIVERY", "配送"),
+        word!("PACKING", "分拣"),
+        word!("STOCK", "限量"),
+        word!("CAP", "每户限量"),
     ];
-    let declared = if filing.relation_declared { ", related to the leader" } else { "" };
-    format!(
-        "{} of {}, filing {}\nsupplier  {}{declared}\norders    until {}\nforms     at {} with {} households and {} yuan\n\
-         goods     by {}\nretention {} %, after-sale window {} h\n{}",
+    let declared = if filing.relation_declared {
+        word!(", related to the leader", "（与团长有关联关系）")
+    } else {
+        ""
+    };
+    let title = say!(
+        "{} of {}, filing {}",
+        "{}，日期 {}，报备 {}",
         filing.group_buy,
-        filing.business_date,
-        filing.digest().short(),
-        names.name(filing.supplier),
-        output::time(filing.cut_off),
+        output::date(filing.business_date),
+        filing.digest().short()
+    );
+    let minimum = say!(
+        "at {} with {} households and {} yuan",
+        "{}，至少 {} 户、{} 元",
         output::time(filing.confirm_by),
         filing.minimum.households,
-        filing.minimum.amount.to_yuan(),
-        output::time(filing.deliver_by),
+        filing.minimum.amount.to_yuan()
+    );
+    let retention = say!(
+        "{} %, after-sale window {} h",
+        "{}%，售后期 {} 小时",
         Fen::new(u64::from(filing.retention_basis_points)).to_yuan(),
-        filing.after_sale_window.get() / 3_600_000,
-        output::table(&headings, rows),
-    )
-}
-
-fn unit_name(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Weight => "kg",
-        Unit::Piece => "piece",
-    }
+        filing.after_sale_window.get() / 3_600_000
+    );
+    let facts = output::pairs(&[
+        (word!("supplier", "供应商"), format!("{}{declared}", names.name(filing.supplier))),
+        (word!("orders until", "截止下单"), output::time(filing.cut_off)),
+        (word!("forms", "成团"), minimum),
+        (word!("goods by", "到货期限"), output::time(filing.deliver_by)),
+        (word!("retention", "质保金"), retention),
+    ]);
+    format!("{title}\n{facts}\n\n{}", output::table(&headings, rows))
 }
 
 fn listing(list: &[GroupBuySummary], names: &Names) -> String {
     let rows = list.iter().map(|summary| {
         vec![
             summary.id.to_string(),
-            summary.business_date.to_string(),
-            summary.phase.name().to_owned(),
+            output::date(summary.business_date),
+            names::phase(summary.phase).to_owned(),
             names.name(summary.leader),
             names.name(summary.supplier),
             output::time(summary.cut_off),
@@ -214,51 +287,78 @@ fn listing(list: &[GroupBuySummary], names: &Names) -> String {
             summary.held.to_yuan(),
         ]
     });
-    let headings =
-        ["GROUP BUY", "DATE", "PHASE", "LEADER", "SUPPLIER", "CUT-OFF", "ORDERS", "PAID", "HELD"];
+    let headings = [
+        word!("GROUP BUY", "团购"),
+        word!("DATE", "日期"),
+        word!("PHASE", "状态"),
+        word!("LEADER", "团长"),
+        word!("SUPPLIER", "供应商"),
+        word!("CUT-OFF", "截止下单"),
+        word!("ORDERS", "订单"),
+        word!("PAID", "已付"),
+        word!("HELD", "在账"),
+    ];
     output::table(&headings, rows)
 }
 
-fn show(view: &OpenGroupBuy, names: &Names) -> String {
+fn show(view: &OpenGroupBuy, names: &Names, tags: &Tags) -> String {
     let header = &view.header;
     let approved: Vec<_> = header.approvals.iter().map(|id| names.name(*id)).collect();
-    let accepted = if header.accepted { "yes" } else { "not yet" };
+    let approved = match approved.as_slice() {
+        [] => word!("nobody", "尚无").to_owned(),
+        approved => approved.join(word!(", ", "、")),
+    };
+    let accepted = if header.accepted { word!("yes", "是") } else { word!("not yet", "尚未") };
     let accounts = view.accounts.iter().map(|account| {
         vec![
-            account.text.clone(),
+            names::account(&account.account, &account.text, tags),
             account.debits.to_yuan(),
             account.credits.to_yuan(),
             account.balance.to_yuan(),
         ]
     });
-    let accounts = output::table(&["ACCOUNT", "DEBITS", "CREDITS", "BALANCE"], accounts);
+    let headings = [
+        word!("ACCOUNT", "账户"),
+        word!("DEBITS", "借方"),
+        word!("CREDITS", "贷方"),
+        word!("BALANCE", "余额"),
+    ];
+    let accounts = output::table(&headings, accounts);
     let tallies = view.offers.iter().filter_map(|(index, tally)| {
         let offer = view.filing.offers.get(usize::from(*index))?;
         let OfferTally { ordered, purchased, accepted } = tally;
         Some(vec![
             offer.item.to_string(),
             yuan(offer.price),
-            ordered.to_string(),
-            purchased.to_string(),
-            accepted.to_string(),
+            quantity_text(*ordered, offer.unit),
+            quantity_text(*purchased, offer.unit),
+            quantity_text(*accepted, offer.unit),
         ])
     });
-    let tallies = output::table(&["ITEM", "PRICE", "ORDERED", "PURCHASED", "ACCEPTED"], tallies);
-    format!(
-        "{} since {}, leader {}\napproved by {}; accepted by the supplier: {accepted}\n\
-         {} orders of {} households, {} lines; paid {}, purchase order {}, held {}\n\n{}\n\n{tallies}\n\n{accounts}",
-        header.phase.name(),
+    let headings = [
+        word!("ITEM", "商品"),
+        word!("PRICE", "售价"),
+        word!("ORDERED", "已订"),
+        word!("PURCHASED", "已采购"),
+        word!("ACCEPTED", "已验收"),
+    ];
+    let tallies = output::table(&headings, tallies);
+    let (paid, purchase) = (header.paid.to_yuan(), header.purchase_total.to_yuan());
+    let stand = say!(
+        "{} since {}, leader {}\napproved by {approved}; accepted by the supplier: {accepted}\n\
+         {} orders of {} households, {} lines; paid {paid}, purchase order {purchase}, held {}",
+        "{}，自 {} 起，团长 {}\n已同意：{approved}；供应商接单：{accepted}\n\
+         {} 个订单，{} 户，{} 行；已付 {paid}，采购单 {purchase}，在账 {}",
+        names::phase(header.phase),
         output::time(header.since),
         names.name(header.leader),
-        if approved.is_empty() { "nobody".to_owned() } else { approved.join(", ") },
         view.orders.len(),
         view.households.len(),
         header.line_count,
-        header.paid.to_yuan(),
-        header.purchase_total.to_yuan(),
-        header.held.to_yuan(),
-        facts(&view.filing, names),
-    )
+        header.held.to_yuan()
+    );
+    let filing = facts(&view.filing, names);
+    format!("{stand}\n\n{filing}\n\n{tallies}\n\n{accounts}")
 }
 
 /// A filing as a leader writes it.
@@ -324,16 +424,16 @@ struct FilingError(String);
 
 impl FilingError {
     fn in_file(self, name: &str) -> Failure {
-        Failure::usage(format!("{name}: {}", self.0)).help(
+        Failure::usage(say!("{name}: {}", "{name}：{}", self.0)).help(say!(
             "write amounts in quotes, like price = \"3.98\"; `tuan buy file --help` has an example",
-        )
+            "金额写在引号里，如 price = \"3.98\"；`tuan buy file --help` 有示例"
+        ))
     }
 }
 
 impl From<Failure> for FilingError {
     fn from(failure: Failure) -> Self {
-        let text = failure.to_string();
-        Self(text.strip_prefix("error: ").unwrap_or(&text).replace("\nhelp: ", "; "))
+        Self(failure.in_one_line())
     }
 }
 
@@ -345,7 +445,7 @@ fn read_filing(text: &str, names: &Names) -> Result<Filing, FilingError> {
         Some(name) => member(name)?,
         None => names
             .first(Role::Property)
-            .ok_or_else(|| FilingError("there is no property company".into()))?,
+            .ok_or_else(|| FilingError(say!("there is no property company", "成员中没有物业")))?,
     };
     let or_property = |name: &Option<String>| match name {
         Some(name) => member(name),
@@ -357,11 +457,16 @@ fn read_filing(text: &str, names: &Names) -> Result<Filing, FilingError> {
     };
     let offers = (1..).zip(&file.offers).map(|(position, offer)| {
         read_offer(offer).map_err(|FilingError(detail)| {
-            FilingError(format!("offer {position} ({}): {detail}", offer.item))
+            FilingError(say!(
+                "offer {position} ({}): {detail}",
+                "第 {position} 个商品（{}）：{detail}",
+                offer.item
+            ))
         })
     });
-    let offers = List::new(offers.collect::<Result<_, _>>()?)
-        .map_err(|offers| FilingError(format!("{} offers are too many", offers.len())))?;
+    let offers = List::new(offers.collect::<Result<_, _>>()?).map_err(|offers: Vec<_>| {
+        FilingError(say!("{} offers are too many", "{} 个商品太多了", offers.len()))
+    })?;
     Ok(Filing {
         group_buy: file.group_buy,
         business_date: read_date(&file.business_date)?,
@@ -403,8 +508,9 @@ fn read_offer(section: &OfferSection) -> Result<Offer, FilingError> {
     });
     if parts != u64::from(price.get()) {
         let parts = Fen::new(parts).to_yuan();
-        return Err(FilingError(format!(
+        return Err(FilingError(say!(
             "the parts add up to {parts}, the price is {}",
+            "货款与各分成合计 {parts}，而售价是 {}",
             yuan(price)
         )));
     }
@@ -427,17 +533,26 @@ fn read_number(name: &str, value: &toml::Value, decimals: usize) -> Result<u64, 
         toml::Value::String(text) => text.trim().to_owned(),
         toml::Value::Integer(number) => number.to_string(),
         toml::Value::Float(number) => {
-            let hint = format!("{name} = {number} is no exact number; write {name} = \"{number}\"");
-            return Err(FilingError(hint));
+            return Err(FilingError(say!(
+                "{name} = {number} is no exact number; write {name} = \"{number}\"",
+                "{name} = {number} 不是精确的数；请写 {name} = \"{number}\""
+            )));
         }
-        other => return Err(FilingError(format!("{name} = {other} is no number"))),
+        other => {
+            return Err(FilingError(say!(
+                "{name} = {other} is no number",
+                "{name} = {other} 不是数"
+            )));
+        }
     };
     parse_decimal(&text, decimals).ok_or_else(|| {
         let form = match decimals {
-            0 => "a whole number".to_owned(),
-            decimals => format!("digits and at most {decimals} decimals"),
+            0 => say!("a whole number", "整数"),
+            decimals => {
+                say!("digits and at most {decimals} decimals", "最多 {decimals} 位小数的数")
+            }
         };
-        FilingError(format!("{name} = {text:?} is not {form}"))
+        FilingError(say!("{name} = {text:?} is not {form}", "{name} = {text:?} 不是{form}"))
     })
 }
 
@@ -447,17 +562,22 @@ fn read_fen(name: &str, value: &toml::Value) -> Result<u64, FilingError> {
 
 fn read_price(name: &str, value: &toml::Value) -> Result<UnitPrice, FilingError> {
     let fen = u32::try_from(read_fen(name, value)?);
-    fen.map(UnitPrice::new).map_err(|_| FilingError(format!("{name} = {value} is too large")))
+    fen.map(UnitPrice::new)
+        .map_err(|_| FilingError(say!("{name} = {value} is too large", "{name} = {value} 太大")))
 }
 
 /// Hundredths of a percent; nothing is retained where nothing is said.
 fn read_percent(value: Option<&toml::Value>) -> Result<u16, FilingError> {
     let Some(value) = value else { return Ok(0) };
     let basis_points = read_number("retention_percent", value, 2)?;
-    u16::try_from(basis_points)
-        .ok()
-        .filter(|basis_points| *basis_points <= 10_000)
-        .ok_or_else(|| FilingError(format!("retention_percent = {value} is more than 100")))
+    u16::try_from(basis_points).ok().filter(|basis_points| *basis_points <= 10_000).ok_or_else(
+        || {
+            FilingError(say!(
+                "retention_percent = {value} is more than 100",
+                "retention_percent = {value} 超过 100"
+            ))
+        },
+    )
 }
 
 fn read_time(name: &str, value: &toml::Value) -> Result<TimestampMs, FilingError> {
@@ -465,20 +585,27 @@ fn read_time(name: &str, value: &toml::Value) -> Result<TimestampMs, FilingError
         toml::Value::String(text) => text.clone(),
         toml::Value::Datetime(moment) => moment.to_string(),
         toml::Value::Integer(ms) => ms.to_string(),
-        other => return Err(FilingError(format!("{name} = {other} is no time"))),
+        other => {
+            return Err(FilingError(say!(
+                "{name} = {other} is no time",
+                "{name} = {other} 不是时间"
+            )));
+        }
     };
-    input::time(&text).map_err(|detail| FilingError(format!("{name}: {detail}")))
+    input::time(&text).map_err(|detail| FilingError(say!("{name}: {detail}", "{name}：{detail}")))
 }
 
 fn read_duration(value: &toml::Value) -> Result<DurationMs, FilingError> {
     match value {
         toml::Value::String(text) => input::duration(text),
-        toml::Value::Integer(ms) => {
-            u64::try_from(*ms).map(DurationMs::new).map_err(|_| format!("{ms} is below zero"))
-        }
-        other => Err(format!("{other} is no length of time")),
+        toml::Value::Integer(ms) => u64::try_from(*ms)
+            .map(DurationMs::new)
+            .map_err(|_| say!("{ms} is below zero", "{ms} 小于零")),
+        other => Err(say!("{other} is no length of time", "{other} 不是时长")),
     }
-    .map_err(|detail| FilingError(format!("after_sale_window: {detail}")))
+    .map_err(|detail| {
+        FilingError(say!("after_sale_window: {detail}", "after_sale_window：{detail}"))
+    })
 }
 
 /// A day as `2026-01-05` or `20260105`.
@@ -491,9 +618,12 @@ fn read_date(value: &toml::Value) -> Result<BusinessDate, FilingError> {
     };
     let day: Option<jiff::civil::Date> = text.parse().ok();
     let number = day.and_then(|day| day.strftime("%Y%m%d").to_string().parse().ok());
-    number
-        .map(BusinessDate::new)
-        .ok_or_else(|| FilingError(format!("business_date = {text:?} is no day like 2026-01-05")))
+    number.map(BusinessDate::new).ok_or_else(|| {
+        FilingError(say!(
+            "business_date = {text:?} is no day like 2026-01-05",
+            "business_date = {text:?} 不是 2026-01-05 这样的日期"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -537,9 +667,11 @@ quote = 13
 
     #[test]
     fn the_example_that_help_shows_is_a_filing() {
-        let (_, example) = FILING_EXAMPLE.split_once("\n\n").expect("a title and a filing");
-        let filing = read_filing(example, &names()).expect("reads");
-        assert_eq!(filing.offers[0].split.goods, UnitPrice::new(350));
+        for example in [FILING_EXAMPLE, FILING_EXAMPLE_ZH] {
+            let (_, example) = example.split_once("\n\n").expect("a title and a filing");
+            let filing = read_filing(example, &names()).expect("reads");
+            assert_eq!(filing.offers[0].split.goods, UnitPrice::new(350));
+        }
     }
 
     #[test]

@@ -6,7 +6,12 @@
 //!
 //! Source: FUND-RULES section 10, rule G60.
 
-use crate::{exit::Failure, files, input, output::Output};
+use crate::{
+    exit::Failure,
+    files, input,
+    lang::say,
+    output::{self, Output},
+};
 use clap::Subcommand;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use ledger_core::{
@@ -67,20 +72,28 @@ pub(crate) fn run(command: &DirectoryCommand, output: Output) -> Result<(), Fail
     let DirectoryCommand::New { households, out } = command;
     let numbers = read_numbers(households)?;
     let directory = Directory::random(numbers, |bytes| {
-        getrandom::fill(bytes).map_err(|error| Failure::setup(format!("no randomness: {error}")))
+        getrandom::fill(bytes).map_err(|error| {
+            Failure::setup(say!("no randomness: {error}", "取不到随机数：{error}"))
+        })
     })?;
     files::write_private(out, directory.to_toml().as_bytes())?;
     let count = directory.households.len();
     let answer = serde_json::json!({ "households": count, "out": out });
-    output.data(&format!("ok: {count} households in {}", out.display()), &answer)
+    let text =
+        say!("{}{count} households in {}", "{}{count} 户，写在 {}", output::ok(), out.display());
+    output.data(&text, &answer)
 }
 
 /// Household numbers, one a line; empty lines are skipped.
 pub(crate) fn read_numbers(path: &Path) -> Result<Vec<String>, Failure> {
     let text = input::file_text(path)?;
     numbers_of(&text).map_err(|(line, detail)| {
-        Failure::usage(format!("{} line {line}: {detail}", path.display()))
-            .help("write one household number a line, each once")
+        Failure::usage(say!(
+            "{} line {line}: {detail}",
+            "{} 第 {line} 行：{detail}",
+            path.display()
+        ))
+        .help(say!("write one household number a line, each once", "每行写一个户号，不要重复"))
     })
 }
 
@@ -90,11 +103,15 @@ fn numbers_of(text: &str) -> Result<Vec<String>, (usize, String)> {
     for (position, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let number = input::household(line).map_err(|detail| (position + 1, detail))?;
         if !seen.insert(number.clone()) {
-            return Err((position + 1, format!("household {number} stands twice")));
+            return Err((position + 1, twice(&number)));
         }
         numbers.push(number);
     }
     Ok(numbers)
+}
+
+fn twice(number: &str) -> String {
+    say!("household {number} stands twice", "户号 {number} 出现了两次")
 }
 
 impl Directory {
@@ -117,8 +134,12 @@ impl Directory {
     pub(crate) fn load(path: &Path) -> Result<Self, Failure> {
         let text = Zeroizing::new(input::file_text(path)?);
         Self::parse(&text).map_err(|detail| {
-            Failure::setup(format!("{} is no directory: {detail}", path.display()))
-                .help("make one with `tuan directory new`")
+            Failure::setup(say!(
+                "{} is no directory: {detail}",
+                "{} 不是住户名册：{detail}",
+                path.display()
+            ))
+            .help(say!("make one with `tuan directory new`", "用 `tuan directory new` 生成"))
         })
     }
 
@@ -126,17 +147,22 @@ impl Directory {
         let file: DirectoryFile =
             toml::from_str(text).map_err(|error| error.message().to_owned())?;
         let mut master = Zeroizing::new([0; 32]);
-        hex::decode_to_slice(&file.master, master.as_mut_slice())
-            .map_err(|_| "the master secret is not 64 hexadecimal digits".to_owned())?;
+        hex::decode_to_slice(&file.master, master.as_mut_slice()).map_err(|_| {
+            say!("the master secret is not 64 hexadecimal digits", "主密钥不是 64 位十六进制")
+        })?;
         let mut seen = BTreeSet::new();
         let mut households = Vec::with_capacity(file.households.len());
         for section in file.households {
             let number = input::household(&section.number)?;
             let mut salt = [0; 16];
-            hex::decode_to_slice(&section.salt, &mut salt)
-                .map_err(|_| format!("the salt of {number} is not 32 hexadecimal digits"))?;
+            hex::decode_to_slice(&section.salt, &mut salt).map_err(|_| {
+                say!(
+                    "the salt of {number} is not 32 hexadecimal digits",
+                    "{number} 的盐值不是 32 位十六进制"
+                )
+            })?;
             if !seen.insert(number.clone()) {
-                return Err(format!("household {number} stands twice"));
+                return Err(twice(&number));
             }
             households.push((number, salt));
         }
@@ -177,7 +203,8 @@ impl Tags {
     /// The pseudonym of a household.
     pub(crate) fn tag(&self, number: &str) -> Result<HouseholdTag, String> {
         let number = input::household(number)?;
-        let unknown = || format!("household {number} is not in the directory");
+        let unknown =
+            || say!("household {number} is not in the directory", "名册中没有户号 {number}");
         self.by_number.get(&number).copied().ok_or_else(unknown)
     }
 

@@ -1,6 +1,9 @@
 //! How `tuan` ends. The codes are part of its interface.
 
-use crate::lang::{say, word};
+use crate::{
+    lang::{say, word},
+    output::{self, Tone},
+};
 use std::{fmt, process::ExitCode};
 
 /// Everything asked for was done, or stands in the ledger already.
@@ -69,6 +72,28 @@ impl Failure {
         Self::new(OK, String::new())
     }
 
+    /// The failure in colour, for a terminal.
+    pub(crate) fn painted(&self) -> String {
+        let help = self.help.as_ref().map_or(String::new(), |help| {
+            format!("\n{}{help}", output::paint(Tone::Hint, word!("help: ", "提示：")))
+        });
+        let error = output::paint(Tone::Bad, word!("error: ", "错误："));
+        format!("{error}{}{help}", self.message)
+    }
+
+    /// What failed.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What failed, and what to do, in one line without the words before them.
+    pub(crate) fn in_one_line(&self) -> String {
+        match &self.help {
+            Some(help) => say!("{}; {help}", "{}；{help}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// Adds the line that says what to do.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -93,6 +118,11 @@ impl Failure {
         self.code
     }
 
+    /// Whether the same question may be answered later: nobody answers now, or not in full.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self.code, UNREACHABLE | INCOMPLETE)
+    }
+
     /// Whether there is nothing to tell.
     pub(crate) fn is_silent(&self) -> bool {
         self.message.is_empty()
@@ -112,12 +142,16 @@ impl fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lang;
 
     #[test]
     fn a_failure_says_what_and_what_to_do() {
         let failure = Failure::setup("cannot read key.pem").help("name it with --key");
         assert_eq!(failure.to_string(), "error: cannot read key.pem\nhelp: name it with --key");
         assert_eq!(failure.number(), SETUP);
+        assert_eq!(failure.in_one_line(), "cannot read key.pem; name it with --key");
         assert!(Failure::reader_left().is_silent());
+        let chinese = lang::within(lang::Language::Zh, || failure.to_string());
+        assert_eq!(chinese, "错误：cannot read key.pem\n提示：name it with --key");
     }
 }

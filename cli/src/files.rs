@@ -1,6 +1,6 @@
 //! Files with secrets: readable by their owner only, never written over.
 
-use crate::exit::Failure;
+use crate::{exit::Failure, lang::say};
 use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
 
 /// Writes a new file that only its owner may read.
@@ -21,9 +21,16 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
 
 fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
-        let failure = Failure::setup(format!("cannot write {}: {error}", path.display()));
+        let failure = Failure::setup(say!(
+            "cannot write {}: {error}",
+            "无法写入 {}：{error}",
+            path.display()
+        ));
         if error.kind() == std::io::ErrorKind::AlreadyExists {
-            failure.help("name another file, or move that one away; nothing is written over")
+            failure.help(say!(
+                "name another file, or move that one away; nothing is written over",
+                "请换一个文件名，或先移走原文件；tuan 不覆盖已有文件"
+            ))
         } else {
             failure
         }

@@ -4,6 +4,8 @@ use crate::{
     directory::{self, Tags},
     exit::Failure,
     input,
+    lang::{say, word},
+    names,
     order::{self, delivery_code, find_offer, yuan},
     output,
     pay::propose,
@@ -18,7 +20,10 @@ use ledger_core::{
     fund::{Action, BATCH_MAX, Cover, GoodsNote, Movement, OfferIndex, Phase},
     types::{Fen, GroupBuyId, HouseholdTag, ItemCode, Quantity, Unit},
 };
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// Columns of a goods note.
 pub(crate) const NOTE_COLUMNS: [&str; 3] = ["item_code", "unit_price", "accepted"];
@@ -111,7 +116,10 @@ pub(crate) fn run(command: &GoodsCommand, session: &Session) -> Result<(), Failu
         GoodsCommand::Receive { group_buy, note } => {
             let view = session.group_buy(group_buy)?;
             if matches!(view.header.phase, Phase::Received | Phase::Delivered | Phase::Settled) {
-                return session.already_done(&format!("the goods of {group_buy} are received"));
+                return session.already_done(&say!(
+                    "the goods of {group_buy} are received",
+                    "{group_buy} 的货已签收"
+                ));
             }
             let note = goods_note(&view, note.as_ref(), session)?;
             session.submit_one(Action::SignGoodsNote(note))
@@ -132,21 +140,35 @@ fn order(group_buy: &GroupBuyId, session: &Session) -> Result<(), Failure> {
     match header.phase {
         Phase::Formed => {}
         Phase::Ordered | Phase::Received | Phase::Delivered | Phase::Settled => {
-            return session
-                .already_done(&format!("the purchase order of {group_buy} is confirmed"));
+            return session.already_done(&say!(
+                "the purchase order of {group_buy} is confirmed",
+                "{group_buy} 的采购单已确认"
+            ));
         }
         phase => {
-            return Err(Failure::refused(format!("{group_buy} is {}, not FORMED", phase.name()))
-                .help(format!("it forms at {}", output::time(view.filing.confirm_by))));
+            return Err(Failure::refused(say!(
+                "{group_buy} is {}, not FORMED",
+                "{group_buy} 的状态是“{}”，还不是“已成团”",
+                names::phase(phase)
+            ))
+            .help(say!(
+                "it forms at {}",
+                "成团时间为 {}",
+                output::time(view.filing.confirm_by)
+            )));
         }
     }
     if purchase.total != header.purchase_total || purchase.digest() != header.purchase_order {
-        return Err(Failure::refused(format!(
+        return Err(Failure::refused(say!(
             "the purchase order is not the sum of the paid lines: it says {} yuan, they cost {}",
+            "采购单与已付款的订单行不符：采购单为 {} 元，订单行合计 {} 元",
             header.purchase_total.to_yuan(),
             purchase.total.to_yuan()
         ))
-        .help("do not deliver; ask another node with --node, and tell the committee"));
+        .help(say!(
+            "do not deliver; ask another node with --node, and tell the committee",
+            "请勿发货；用 --node 询问其他节点，并告知居委会"
+        )));
     }
     session.output.note(&listing(&view, &purchase));
     session.submit_one(Action::ConfirmPurchaseOrder {
@@ -162,11 +184,13 @@ fn listing(view: &OpenGroupBuy, purchase: &Purchase) -> String {
         let price = yuan(offer.price);
         Some(vec![offer.item.to_string(), price, quantity_text(*quantity, offer.unit)])
     });
-    let table = output::table(&["ITEM", "PRICE", "QUANTITY"], rows);
-    format!("{table}\ntotal {} yuan", purchase.total.to_yuan())
+    let headings = [word!("ITEM", "商品"), word!("PRICE", "售价"), word!("QUANTITY", "数量")];
+    let table = output::table(&headings, rows);
+    say!("{table}\ntotal {} yuan", "{table}\n合计 {} 元", purchase.total.to_yuan())
 }
 
-fn quantity_text(quantity: u64, unit: Unit) -> String {
+/// A sum of quantities; with decimals for weights.
+pub(crate) fn quantity_text(quantity: u64, unit: Unit) -> String {
     match u32::try_from(quantity) {
         Ok(quantity) => Quantity::new(quantity).to_text(unit),
         Err(_) => quantity.to_string(),
@@ -185,12 +209,17 @@ fn goods_note(
             let rows = table_file::read(file, NOTE_COLUMNS)?;
             let (accepted, missing) =
                 read_note(&rows, view, &purchase).map_err(|(row, detail)| {
-                    Failure::usage(format!("{} row {row}: {detail}", file.display()))
-                        .help("list each ordered item once, with what was accepted of it")
+                    Failure::usage(at_row(file, row, &detail)).help(say!(
+                        "list each ordered item once, with what was accepted of it",
+                        "每个已订商品写一行，并写明验收数量"
+                    ))
                 })?;
             if !missing.is_empty() {
-                let missing = missing.join(", ");
-                session.output.note(&format!("not in the note, so not arrived at all: {missing}"));
+                let missing = missing.join(word!(", ", "、"));
+                session.output.note(&say!(
+                    "not in the note, so not arrived at all: {missing}",
+                    "收货单未列出，视为未到货：{missing}"
+                ));
             }
             accepted
         }
@@ -198,12 +227,21 @@ fn goods_note(
     for (index, quantity) in &accepted {
         if let Some(offer) = view.filing.offers.get(usize::from(*index)) {
             let (price, quantity) = (yuan(offer.price), quantity_text(*quantity, offer.unit));
-            session.output.note(&format!("accepted {} at {price}: {quantity}", offer.item));
+            session.output.note(&say!(
+                "accepted {} at {price}: {quantity}",
+                "验收 {}（售价 {price}）：{quantity}",
+                offer.item
+            ));
         }
     }
-    let accepted = List::new(accepted)
-        .map_err(|list| Failure::usage(format!("{} offers are too many", list.len())))?;
+    let accepted = List::new(accepted).map_err(|list| {
+        Failure::usage(say!("{} offers are too many", "{} 个商品太多了", list.len()))
+    })?;
     Ok(GoodsNote { group_buy: view.id, accepted })
+}
+
+fn at_row(file: &Path, row: u64, detail: &str) -> String {
+    say!("{} row {row}: {detail}", "{} 第 {row} 行：{detail}", file.display())
 }
 
 /// A row and what is wrong with it.
@@ -221,7 +259,9 @@ fn read_note(
     let mut accepted: BTreeMap<OfferIndex, u64> = BTreeMap::new();
     for Row { row, cells: [item, price, quantity] } in rows {
         let at = |detail: String| (*row, detail);
-        let code: ItemCode = item.parse().map_err(|_| at(format!("{item:?} is no item code")))?;
+        let code: ItemCode = item
+            .parse()
+            .map_err(|_| at(say!("{item:?} is no item code", "{item:?} 不是商品编号")))?;
         let price = if price.is_empty() { None } else { Some(input::price(price).map_err(at)?) };
         let index = find_offer(&view.filing, code, price).map_err(at)?;
         let unit = view.filing.offers.get(usize::from(index)).map_or(Unit::Piece, |o| o.unit);
@@ -230,15 +270,23 @@ fn read_note(
         let ordered = ordered.map_or(0, |(_, quantity)| *quantity);
         if quantity > ordered {
             let (quantity, ordered) = (quantity_text(quantity, unit), quantity_text(ordered, unit));
-            return Err(at(format!("{quantity} of {code} accepted, but only {ordered} ordered")));
+            return Err(at(say!(
+                "{quantity} of {code} accepted, but only {ordered} ordered",
+                "{code} 验收 {quantity}，但只订了 {ordered}"
+            )));
         }
         if accepted.insert(index, quantity).is_some() {
-            return Err(at(format!("{code} stands twice at the same price")));
+            return Err(at(say!(
+                "{code} stands twice at the same price",
+                "{code} 同一售价出现了两次"
+            )));
         }
     }
     let missing = purchase.quantities.iter().filter(|(index, _)| !accepted.contains_key(index));
     let missing = missing.filter_map(|(index, _)| view.filing.offers.get(usize::from(*index)));
-    let missing = missing.map(|offer| format!("{} at {}", offer.item, yuan(offer.price))).collect();
+    let missing = missing
+        .map(|offer| say!("{} at {}", "{}（售价 {}）", offer.item, yuan(offer.price)))
+        .collect();
     Ok((accepted.into_iter().filter(|(_, quantity)| *quantity > 0).collect(), missing))
 }
 
@@ -249,8 +297,14 @@ fn read_accepted(text: &str, unit: Unit) -> Result<u64, String> {
         Unit::Piece => 0,
     };
     ledger_core::types::parse_decimal(text, decimals).ok_or_else(|| match unit {
-        Unit::Weight => format!("{text:?} is no weight; write kilograms, like 12.5, or 0"),
-        Unit::Piece => format!("{text:?} is no number of pieces; write a whole number, or 0"),
+        Unit::Weight => say!(
+            "{text:?} is no weight; write kilograms, like 12.5, or 0",
+            "{text:?} 不是重量；请写公斤数，如 12.5，或写 0"
+        ),
+        Unit::Piece => say!(
+            "{text:?} is no number of pieces; write a whole number, or 0",
+            "{text:?} 不是件数；请写整数，或写 0"
+        ),
     })
 }
 
@@ -261,16 +315,19 @@ fn deliver(args: &DeliverArgs, session: &Session) -> Result<(), Failure> {
         let known = view.households.iter().find(|(known, _)| known == tag);
         known.is_some_and(|(_, household)| household.delivered_at.is_some())
     };
+    let done =
+        || say!("these households of {group_buy} have their goods", "{group_buy} 的这些住户已取货");
     if let Some(file) = codes {
         let rows = table_file::read(file, CODE_COLUMNS)?;
         let codes = read_codes(&rows, &session.tags(group_buy)?).map_err(|(row, detail)| {
-            Failure::usage(format!("{} row {row}: {detail}", file.display()))
-                .help("list each household once, with the code that it showed")
+            Failure::usage(at_row(file, row, &detail)).help(say!(
+                "list each household once, with the code that it showed",
+                "每户写一行，并写上该户出示的取货码"
+            ))
         })?;
         let codes: Vec<_> = codes.into_iter().filter(|(tag, _)| !has_goods(tag)).collect();
         if codes.is_empty() {
-            return session
-                .already_done(&format!("these households of {group_buy} have their goods"));
+            return session.already_done(&done());
         }
         return deliver_by_code(group_buy, codes, session);
     }
@@ -282,14 +339,16 @@ fn deliver(args: &DeliverArgs, session: &Session) -> Result<(), Failure> {
             let numbers = directory::read_numbers(file)?;
             let tags = numbers.iter().map(|number| tags.tag(number));
             tags.collect::<Result<_, _>>().map_err(|detail| {
-                Failure::usage(format!("{}: {detail}", file.display()))
-                    .help("check the number, and that --directory is the right one")
+                Failure::usage(say!("{}: {detail}", "{}：{detail}", file.display())).help(say!(
+                    "check the number, and that --directory is the right one",
+                    "请检查户号，以及 --directory 是否正确"
+                ))
             })?
         }
     };
     let chosen: Vec<_> = chosen.into_iter().filter(waits).collect();
     if chosen.is_empty() {
-        return session.already_done(&format!("these households of {group_buy} have their goods"));
+        return session.already_done(&done());
     }
     let evidence = input::document(evidence.as_deref().unwrap_or_default())?;
     for part in chosen.chunks(BATCH_MAX) {
@@ -313,8 +372,12 @@ fn deliver_by_code(
                 text.push(one.to_string());
                 entered.push(one);
             }
-            Outcome::AlreadyDone(note) => text.push(format!("ok: already done: {note}")),
-            Outcome::Pending(id) => text.push(format!("sent: {id}, not decided yet")),
+            Outcome::AlreadyDone(note) => {
+                text.push(say!("ok: already done: {note}", "完成：此前已办：{note}"));
+            }
+            Outcome::Pending(id) => {
+                text.push(say!("sent: {id}, not decided yet", "已发送：{id}，尚未决定"));
+            }
             Outcome::Refused(problem) => return Err(session.refusal(&problem)),
         }
     }
@@ -329,7 +392,10 @@ fn read_codes(rows: &[Row<2>], tags: &Tags) -> Result<Vec<(HouseholdTag, [u8; 16
         let tag = tags.tag(household).map_err(|detail| (*row, detail))?;
         let order::DeliveryCode(code) = delivery_code(code).map_err(|detail| (*row, detail))?;
         if codes.iter().any(|(known, _)| *known == tag) {
-            return Err((*row, format!("household {household} stands twice")));
+            return Err((
+                *row,
+                say!("household {household} stands twice", "户号 {household} 出现了两次"),
+            ));
         }
         codes.push((tag, code));
     }

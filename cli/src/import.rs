@@ -6,6 +6,8 @@
 
 use crate::{
     exit::Failure,
+    lang::say,
+    output::{self, Progress},
     session::{Entered, Outcome, Session},
 };
 use ledger_core::{api::Problem, fund::BATCH_MAX, transaction::TRANSACTION_BYTES_MAX};
@@ -71,28 +73,37 @@ impl Report {
         self.refused.sort_by_key(|refused| refused.row);
         let mut text = self.summary();
         for RefusedRow { row, reason } in &self.refused {
-            text.push_str(&format!("\nrow {row}: {reason}"));
+            text.push_str(&say!("\nrow {row}: {reason}", "\n第 {row} 行：{reason}"));
         }
         session.output.data(&text, &self)?;
         match self.refused.len() {
             0 => Ok(()),
-            count => Err(Failure::refused(format!("{count} of {} rows refused", self.lines)).help(
+            count => Err(Failure::refused(say!(
+                "{count} of {} rows refused",
+                "{} 行中有 {count} 行被拒",
+                self.lines
+            ))
+            .help(say!(
                 "correct these rows and import the file again; what is entered stays as it is",
-            )),
+                "请改正这些行后重新导入；已录入的内容不受影响"
+            ))),
         }
     }
 
     fn summary(&self) -> String {
         let Self { lines, new, unchanged, refused, transactions, dry_run } = self;
-        let verb = if *dry_run { "would be new" } else { "new" };
+        let verb = if *dry_run { say!("would be new", "将新增") } else { say!("new", "新增") };
         let proof = match transactions.len() {
             0 => String::new(),
-            1 => "; 1 receipt verified".to_owned(),
-            count => format!("; {count} receipts verified"),
+            1 => say!("; 1 receipt verified", "；已验证 1 份回执"),
+            count => say!("; {count} receipts verified", "；已验证 {count} 份回执"),
         };
-        let ok = if refused.is_empty() { "ok: " } else { "" };
+        let ok = if refused.is_empty() { output::ok() } else { "" };
         let refused = refused.len();
-        format!("{ok}{lines} rows: {new} {verb}, {unchanged} unchanged, {refused} refused{proof}")
+        say!(
+            "{ok}{lines} rows: {new} {verb}, {unchanged} unchanged, {refused} refused{proof}",
+            "{ok}{lines} 行：{verb} {new}，未变 {unchanged}，被拒 {refused}{proof}"
+        )
     }
 }
 
@@ -172,10 +183,27 @@ pub(crate) fn run<T: Clone>(
     session: &Session,
     items: Vec<Item<T>>,
     mut report: Report,
-    send: impl FnMut(&[Item<T>]) -> Result<Outcome, Failure>,
+    mut send: impl FnMut(&[Item<T>]) -> Result<Outcome, Failure>,
 ) -> Result<(), Failure> {
-    if let Err(failure) = enter(items, &mut report, |problem| session.tell(problem), send) {
-        session.output.note(&format!("stopped after: {}", report.summary()));
+    let rows = |items: &[Item<T>]| items.iter().map(|item| item.rows.len() as u64).sum();
+    let progress = Progress::of_parts(rows(&items), say!("rows", "行"));
+    let entered = enter(
+        items,
+        &mut report,
+        |problem| session.tell(problem),
+        |batch| {
+            let outcome = send(batch)?;
+            // A batch that is refused comes again in halves.
+            if batch.len() == 1 || !matches!(outcome, Outcome::Refused(_)) {
+                progress.advance(rows(batch));
+            }
+            Ok(outcome)
+        },
+    );
+    drop(progress);
+    if let Err(failure) = entered {
+        let summary = report.summary();
+        session.output.note(&say!("stopped after: {summary}", "中止，此前：{summary}"));
         return Err(failure);
     }
     report.finish(session)

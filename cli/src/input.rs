@@ -2,7 +2,7 @@
 //!
 //! Amounts and quantities are decimal texts read into integers; no number here is ever a float.
 
-use crate::exit::Failure;
+use crate::{exit::Failure, lang::say};
 use ledger_core::{
     crypto::Digest,
     types::{DurationMs, Fen, Quantity, TimestampMs, Unit, UnitPrice, parse_decimal},
@@ -18,10 +18,14 @@ pub(crate) const HOUSEHOLD_BYTES_MAX: usize = 64;
 /// An amount in yuan, at least one fen.
 pub(crate) fn yuan(text: &str) -> Result<Fen, String> {
     match Fen::from_yuan(text.trim()) {
-        Some(Fen::ZERO) => Err(format!("{text:?} is zero; an amount is at least 0.01")),
+        Some(Fen::ZERO) => Err(say!(
+            "{text:?} is zero; an amount is at least 0.01",
+            "“{text}”为零；金额至少 0.01 元"
+        )),
         Some(amount) => Ok(amount),
-        None => Err(format!(
-            "{text:?} is no amount in yuan; write digits and at most two decimals, like 42.50"
+        None => Err(say!(
+            "{text:?} is no amount in yuan; write digits and at most two decimals, like 42.50",
+            "{text:?} 不是金额；请写数字，最多两位小数，如 42.50"
         )),
     }
 }
@@ -30,19 +34,26 @@ pub(crate) fn yuan(text: &str) -> Result<Fen, String> {
 pub(crate) fn price(text: &str) -> Result<UnitPrice, String> {
     let fen = parse_decimal(text.trim(), 2).and_then(|fen| u32::try_from(fen).ok());
     fen.map(UnitPrice::new).ok_or_else(|| {
-        format!("{text:?} is no price in yuan; write digits and at most two decimals, like 3.98")
+        say!(
+            "{text:?} is no price in yuan; write digits and at most two decimals, like 3.98",
+            "{text:?} 不是单价；请写数字，最多两位小数，如 3.98"
+        )
     })
 }
 
 /// A quantity: kilograms with up to three decimals, or pieces; more than nothing.
 pub(crate) fn quantity(text: &str, unit: Unit) -> Result<Quantity, String> {
     match Quantity::parse(text.trim(), unit) {
-        Some(Quantity::ZERO) => Err("the quantity is zero".into()),
+        Some(Quantity::ZERO) => Err(say!("the quantity is zero", "数量为零")),
         Some(quantity) => Ok(quantity),
-        None if unit == Unit::Weight => Err(format!(
-            "{text:?} is no weight; write kilograms with at most three decimals, like 1.5"
+        None if unit == Unit::Weight => Err(say!(
+            "{text:?} is no weight; write kilograms with at most three decimals, like 1.5",
+            "{text:?} 不是重量；请写公斤数，最多三位小数，如 1.5"
         )),
-        None => Err(format!("{text:?} is no number of pieces; write a whole number, like 2")),
+        None => Err(say!(
+            "{text:?} is no number of pieces; write a whole number, like 2",
+            "{text:?} 不是件数；请写整数，如 2"
+        )),
     }
 }
 
@@ -50,8 +61,9 @@ pub(crate) fn quantity(text: &str, unit: Unit) -> Result<Quantity, String> {
 pub(crate) fn time(text: &str) -> Result<TimestampMs, String> {
     let text = text.trim();
     let wrong = || {
-        format!(
-            "{text:?} is no time; write 2026-01-05T18:00:00+08:00, 2026-01-05 18:00 (as in China), or milliseconds since 1970"
+        say!(
+            "{text:?} is no time; write 2026-01-05T18:00:00+08:00, 2026-01-05 18:00 (as in China), or milliseconds since 1970",
+            "{text:?} 不是时间；请写 2026-01-05 18:00（北京时间）、2026-01-05T18:00:00+08:00，或自 1970 年起的毫秒数"
         )
     };
     if text.len() > 10 && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -84,8 +96,9 @@ pub(crate) fn duration(text: &str) -> Result<DurationMs, String> {
     let number: Option<u64> = number.parse().ok();
     let ms = number.zip(unit_ms).and_then(|(number, ms)| number.checked_mul(ms));
     ms.map(DurationMs::new).ok_or_else(|| {
-        format!(
-            "{text:?} is no length of time; write a whole number and ms, s, m, h or d, like 24h"
+        say!(
+            "{text:?} is no length of time; write a whole number and ms, s, m, h or d, like 24h",
+            "{text:?} 不是时长；请写整数加单位 ms、s、m、h 或 d，如 24h"
         )
     })
 }
@@ -94,9 +107,9 @@ pub(crate) fn duration(text: &str) -> Result<DurationMs, String> {
 pub(crate) fn household(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
-        Err("the household number is empty".into())
+        Err(say!("the household number is empty", "户号为空"))
     } else if text.len() > HOUSEHOLD_BYTES_MAX || text.chars().any(char::is_control) {
-        Err(format!("{text:?} is no household number"))
+        Err(say!("{text:?} is no household number", "{text:?} 不是户号"))
     } else {
         Ok(text.to_owned())
     }
@@ -109,8 +122,15 @@ pub(crate) fn document(text: &str) -> Result<Digest, Failure> {
     }
     let path = Path::new(text);
     let unreadable = |error: std::io::Error| {
-        Failure::setup(format!("cannot read the document {}: {error}", path.display()))
-            .help("name a file, or give its SHA-256 as 64 hexadecimal digits")
+        Failure::setup(say!(
+            "cannot read the document {}: {error}",
+            "无法读取文件 {}：{error}",
+            path.display()
+        ))
+        .help(say!(
+            "name a file, or give its SHA-256 as 64 hexadecimal digits",
+            "请写文件名，或写它的 SHA-256（64 位十六进制）"
+        ))
     };
     let mut file = fs::File::open(path).map_err(unreadable)?;
     let mut hasher = sha2::Sha256::new();
@@ -127,16 +147,23 @@ pub(crate) fn document(text: &str) -> Result<Digest, Failure> {
 /// The bytes of a file that is not too long.
 pub(crate) fn file_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error| {
-        Failure::setup(format!("cannot read {}: {error}", path.display()))
-            .help("check the name of the file, and that you may read it")
+        Failure::setup(say!("cannot read {}: {error}", "无法读取 {}：{error}", path.display()))
+            .help(say!(
+                "check the name of the file, and that you may read it",
+                "请检查文件名，以及您是否有权读取"
+            ))
     };
     let file = fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let mib = FILE_BYTES_MAX / (1024 * 1024);
-        return Err(Failure::usage(format!("{} is larger than {mib} MiB", path.display()))
-            .help("split the file"));
+        return Err(Failure::usage(say!(
+            "{} is larger than {mib} MiB",
+            "{} 超过 {mib} MiB",
+            path.display()
+        ))
+        .help(say!("split the file", "请把文件拆小")));
     }
     Ok(bytes)
 }
@@ -156,9 +183,16 @@ pub(crate) fn text_of(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
         Err(_) => {
-            let guess = looks_like.map_or(String::new(), |it| format!(", it looks like {it}"));
-            Err(Failure::usage(format!("{name}: the file is not UTF-8{guess}"))
-                .help("save it as UTF-8 (in Excel: \"CSV UTF-8\")"))
+            let guess = looks_like
+                .map_or(String::new(), |it| say!(", it looks like {it}", "，看起来是 {it}"));
+            Err(Failure::usage(say!(
+                "{name}: the file is not UTF-8{guess}",
+                "{name}：文件不是 UTF-8 编码{guess}"
+            ))
+            .help(say!(
+                "save it as UTF-8 (in Excel: \"CSV UTF-8\")",
+                "请另存为 UTF-8（Excel 中选“CSV UTF-8”）"
+            )))
         }
     }
 }

@@ -11,12 +11,14 @@ mod client;
 mod directory;
 mod exit;
 mod files;
+mod funds;
 mod genesis;
 mod goods;
 mod import;
 mod input;
 mod key;
 mod lang;
+mod manual;
 mod names;
 mod order;
 mod outbox;
@@ -34,11 +36,13 @@ mod table_file;
 mod testing;
 mod tx;
 mod used_once;
+mod watch;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use exit::Failure;
+use lang::{Language, say};
 use session::{Options, Session};
-use std::{io::Write as _, panic, process::ExitCode};
+use std::{env, ffi::OsString, panic, path::PathBuf, process::ExitCode};
 
 /// An audit makes and drops many small things; docs/performance.md says what this saves.
 #[global_allocator]
@@ -68,7 +72,7 @@ enum Command {
     /// Who takes part
     #[command(subcommand)]
     Member(status::MemberCommand),
-    /// Group buys: file, approve, accept, cancel, list, show
+    /// Group buys: file, approve, accept, cancel, list, show, watch
     #[command(subcommand)]
     Buy(buy::BuyCommand),
     /// Orders of households
@@ -86,6 +90,15 @@ enum Command {
     /// Refunds, back the way they came
     #[command(subcommand)]
     Refund(settle::RefundCommand),
+    /// Community funds, each for one purpose
+    #[command(subcommand)]
+    Reserve(funds::ReserveCommand),
+    /// Money missing in channels, and who owes it
+    #[command(subcommand)]
+    Difference(funds::DifferenceCommand),
+    /// What ended group buys could not pay out
+    #[command(subcommand)]
+    Unclaimed(funds::UnclaimedCommand),
     /// The second of two signatures
     Approve(approve::ApproveCommand),
     /// Entries of the ledger and their receipts
@@ -102,6 +115,17 @@ enum Command {
     Audit(audit::AuditCommand),
     /// How a node is
     Status(status::StatusCommand),
+    /// Prints a script that completes commands in a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Writes manual pages, one for each command
+    Man {
+        /// Folder for the pages
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
 }
 
 impl Command {
@@ -114,6 +138,9 @@ impl Command {
             | Self::Goods(_)
             | Self::Settle(_)
             | Self::Refund(_)
+            | Self::Reserve(_)
+            | Self::Difference(_)
+            | Self::Unclaimed(_)
             | Self::Approve(_) => true,
             Self::Key(_)
             | Self::Genesis(_)
@@ -123,34 +150,88 @@ impl Command {
             | Self::Outbox(_)
             | Self::Receipt(_)
             | Self::Audit(_)
-            | Self::Status(_) => false,
+            | Self::Status(_)
+            | Self::Completions { .. }
+            | Self::Man { .. } => false,
         }
     }
 }
 
+/// The command line as the code has it; options of every command come after a command's own.
+fn english_command() -> clap::Command {
+    let mut place = GLOBAL_OPTIONS_PLACE;
+    Arguments::command().mut_args(|arg| {
+        place += 1;
+        if arg.is_global_set() { arg.display_order(place) } else { arg }
+    })
+}
+
+/// More than any command has options of its own, and less than where `--help` stands.
+const GLOBAL_OPTIONS_PLACE: usize = 100;
+
+/// The command line in the user's language, with help for a terminal of so many columns.
+fn command(width: Option<usize>) -> clap::Command {
+    match lang::current() {
+        Language::En => english_command(),
+        Language::Zh => lang::help::chinese(english_command(), width),
+    }
+}
+
+/// Columns of the help where nobody says how wide the terminal is.
+const HELP_COLUMNS: usize = 100;
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let done = panic::catch_unwind(panic::AssertUnwindSafe(|| run(arguments)))
-        .unwrap_or_else(|_| Err(Failure::bug("tuan stopped in the middle of its work")));
+    let words: Vec<OsString> = env::args_os().collect();
+    let environment = |name: &str| env::var(name).ok();
+    lang::set(
+        Language::of_arguments(&words).unwrap_or_else(|| Language::of_environment(environment)),
+    );
+    let width = terminal_size::terminal_size().map_or(HELP_COLUMNS, |(width, _)| width.0.into());
+    let read = command(Some(width)).try_get_matches_from(words);
+    let arguments = match read.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let done =
+        panic::catch_unwind(panic::AssertUnwindSafe(|| run(arguments))).unwrap_or_else(|_| {
+            Err(Failure::bug(say!("tuan stopped in the middle of its work", "tuan 中途停止了工作")))
+        });
     match done {
         Ok(()) => ExitCode::from(exit::OK),
-        Err(failure) => {
-            if !failure.is_silent() {
-                // Whoever closed stderr does not want to know.
-                let _ = writeln!(std::io::stderr(), "{failure}");
-            }
-            failure.code()
-        }
+        Err(failure) => end(&failure),
     }
+}
+
+fn end(failure: &Failure) -> ExitCode {
+    if !failure.is_silent() {
+        output::print_aside(&failure.painted());
+    }
+    failure.code()
+}
+
+/// Tells what is wrong with the command line, or what was asked about it.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let chinese = match lang::current() {
+        Language::Zh => lang::usage::chinese(error),
+        Language::En => None,
+    };
+    if let Some(failure) = chinese {
+        return end(&failure);
+    }
+    // Whoever closed the stream does not want to know.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(exit::USAGE) } else { ExitCode::from(exit::OK) }
 }
 
 fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
     let key_file = options.key.clone();
-    let session = Session::new(options, |name| std::env::var(name).ok())?;
+    let session = Session::new(options, |name| env::var(name).ok())?;
     if command.may_sign() {
         session.send_left_overs();
     }
     match command {
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { out } => manual::pages(&out, session.output),
         Command::Key(command) => {
             key::run(&command, key_file.as_deref(), session.secrets(), session.output)
         }
@@ -163,6 +244,9 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
         Command::Goods(command) => goods::run(&command, &session),
         Command::Settle(command) => settle::settle(&command, &session),
         Command::Refund(command) => settle::refund(&command, &session),
+        Command::Reserve(command) => funds::reserve(&command, &session),
+        Command::Difference(command) => funds::difference(&command, &session),
+        Command::Unclaimed(command) => funds::unclaimed(&command, &session),
         Command::Approve(command) => approve::run(&command, &session),
         Command::Tx(command) => tx::run(&command, &session),
         Command::Outbox(command) => outbox::run(&command, &session),
@@ -175,11 +259,11 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        english_command().debug_assert();
+        lang::within(Language::Zh, || command(Some(50))).debug_assert();
     }
 
     #[test]
@@ -201,6 +285,14 @@ mod tests {
             "tuan settle pay g --all --channel wechat",
             "tuan refund pay g",
             "tuan refund pay --all",
+            "tuan pay top-up-fee --channel wechat --number W1 --amount 0.60",
+            "tuan reserve give --purpose elevator --channel cash --number R1 --amount 500",
+            "tuan reserve spend --purpose elevator --channel cash --number R2 --amount 1 --document d",
+            "tuan difference missing --channel cash --number D1 --amount 1 --document count.jpg",
+            "tuan difference charge --channel cash --member committee --amount 1 --document f.pdf",
+            "tuan difference repay --member committee --channel cash --number D2 --amount 1",
+            "tuan unclaimed pay veg-0105 --household 3-201 --channel wechat --number U1",
+            "tuan unclaimed pay veg-0105 --payee leader-li --channel wechat --number U2 --amount 1",
             "tuan approve list",
             "tuan approve reject abcdef",
             "tuan approve abcdef 012345",
@@ -228,6 +320,8 @@ mod tests {
             "tuan pay confirm --group-buy g --number W1 --amount 1e300",
             "tuan goods deliver g --all",
             "tuan settle pay g",
+            "tuan unclaimed pay veg-0105 --channel wechat --number U1",
+            "tuan unclaimed pay g --household 1 --payee a --channel wechat --number U1",
             "tuan approve",
             "tuan order import o.csv --group-buy 蔬菜",
         ] {

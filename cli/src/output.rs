@@ -1,9 +1,33 @@
 //! What is printed: data on stdout, everything else on stderr.
+//!
+//! Tables and lists fit the terminal, if stdout is one; elsewhere nothing is cut or wrapped. Colour marks
+//! what went well or wrong and nothing else, only for people on a terminal that wants it (`NO_COLOR`,
+//! `CLICOLOR`), and never in JSON.
 
-use crate::exit::Failure;
-use ledger_core::types::TimestampMs;
+use crate::{
+    exit::Failure,
+    lang::{say, word},
+};
+use anstream::{AutoStream, ColorChoice, adapter::strip_str};
+use anstyle::{AnsiColor, Style};
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use ledger_core::types::{BusinessDate, TimestampMs};
 use serde::Serialize;
-use std::io::{self, Write as _};
+use std::{
+    borrow::Cow,
+    io::{self, IsTerminal as _, Write as _},
+    sync::LazyLock,
+    time::Duration,
+};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// Narrower than this no column of a table is made; the table becomes a list instead.
+const COLUMN_MIN: usize = 20;
+/// Columns between two cells of a table.
+const GAP: usize = 2;
+/// How often a progress line moves.
+const TICK: Duration = Duration::from_millis(200);
 
 /// Where a command's answer goes, and in which form.
 #[derive(Debug, Clone, Copy)]
@@ -17,32 +41,161 @@ impl Output {
         Self { json }
     }
 
+    /// Whether machines read the answer.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints the answer: `text` for people, `value` as one line of JSON for machines.
     ///
     /// # Errors
     /// [`Failure::reader_left`] if nobody reads any more.
     pub(crate) fn data(&self, text: &str, value: &impl Serialize) -> Result<(), Failure> {
         if !self.json {
-            return write_line(text);
+            return print(&format!("{}\n", with_good_news(text.trim_end())));
         }
-        let json = serde_json::to_string(value)
-            .map_err(|error| Failure::bug(format!("the answer is not JSON: {error}")))?;
-        write_line(&json)
+        let json = serde_json::to_string(value).map_err(|error| {
+            Failure::bug(say!("the answer is not JSON: {error}", "结果无法写成 JSON：{error}"))
+        })?;
+        print(&format!("{json}\n"))
     }
 
     /// Tells the user something beside the answer.
     pub(crate) fn note(&self, text: &str) {
-        // Whoever closed stderr does not want to know.
-        let _ = writeln!(io::stderr(), "{text}");
+        print_aside(text);
     }
 }
 
-fn write_line(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+/// Writes to stdout, with colour where it is wanted.
+///
+/// # Errors
+/// [`Failure::reader_left`] if nobody reads any more.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    write(&coloured(text, AutoStream::choice(&io::stdout())))
+}
+
+fn write(text: &str) -> Result<(), Failure> {
+    let written = PROGRESS.suspend(|| {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+    });
+    match written {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Failure::reader_left()),
-        Err(error) => Err(Failure::setup(format!("cannot write the answer: {error}"))),
+        Err(error) => {
+            Err(Failure::setup(say!("cannot write the answer: {error}", "无法输出结果：{error}"))
+                .help(say!("check where the output goes", "请检查输出去向")))
+        }
+    }
+}
+
+/// Writes a picture to the terminal in place of the last one, which had so many lines.
+///
+/// # Errors
+/// [`Failure::reader_left`] if nobody reads any more.
+pub(crate) fn redraw(last_lines: usize, picture: &str) -> Result<(), Failure> {
+    let picture = coloured(picture, AutoStream::choice(&io::stdout()));
+    let back = if last_lines == 0 { String::new() } else { format!("\x1b[{last_lines}A\r\x1b[J") };
+    write(&format!("{back}{picture}\n"))
+}
+
+/// Writes a line to stderr, with colour where it is wanted.
+pub(crate) fn print_aside(text: &str) {
+    let text = coloured(text, AutoStream::choice(&io::stderr()));
+    // Whoever closed stderr does not want to know.
+    let _ = PROGRESS.suspend(|| writeln!(io::stderr(), "{text}"));
+}
+
+fn coloured(text: &str, choice: ColorChoice) -> Cow<'_, str> {
+    match choice {
+        ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),
+        ColorChoice::Auto | ColorChoice::AlwaysAnsi | ColorChoice::Always => Cow::Borrowed(text),
+    }
+}
+
+/// What a colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As it should be.
+    Good,
+    /// Not finished, or not known.
+    Open,
+    /// Wrong.
+    Bad,
+    /// What to do.
+    Hint,
+}
+
+/// A text in colour; [`print`] and [`print_aside`] take the colour out where nobody wants it.
+pub(crate) fn paint(tone: Tone, text: &str) -> String {
+    let style = match tone {
+        Tone::Good => AnsiColor::Green.on_default().bold(),
+        Tone::Open => AnsiColor::Yellow.on_default().bold(),
+        Tone::Bad => AnsiColor::Red.on_default().bold(),
+        Tone::Hint => AnsiColor::Cyan.on_default(),
+    };
+    let style: Style = style;
+    format!("{style}{text}{style:#}")
+}
+
+/// The beginning of an answer that says that all went well.
+pub(crate) fn ok() -> &'static str {
+    word!("ok: ", "完成：")
+}
+
+fn with_good_news(text: &str) -> String {
+    let lines = text.lines().map(|line| match line.strip_prefix(ok()) {
+        Some(rest) => format!("{}{rest}", paint(Tone::Good, ok())),
+        None => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// All lines of progress; on a terminal only, on stderr.
+static PROGRESS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
+
+/// A line that says what takes so long, while this lives. Shown on a terminal only.
+#[derive(Debug)]
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Something of which nobody knows how long it takes.
+    pub(crate) fn start(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(ProgressBar::new_spinner(), "{spinner} {wide_msg} {elapsed}", message)
+    }
+
+    /// Something that has so many parts.
+    pub(crate) fn of_parts(parts: u64, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(ProgressBar::new(parts), "{spinner} {pos}/{len} {wide_msg} {elapsed}", message)
+    }
+
+    fn of(bar: ProgressBar, template: &str, message: impl Into<Cow<'static, str>>) -> Self {
+        // A template that cannot be read would leave the default one.
+        let style = ProgressStyle::with_template(template);
+        let bar = PROGRESS.add(bar);
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        bar.set_message(message);
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+
+    /// What is being done now.
+    pub(crate) fn say(&self, message: impl Into<Cow<'static, str>>) {
+        self.0.set_message(message);
+    }
+
+    /// So many more parts are done.
+    pub(crate) fn advance(&self, parts: u64) {
+        self.0.inc(parts);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+        PROGRESS.remove(&self.0);
     }
 }
 
@@ -51,16 +204,140 @@ pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Columns under their headings; Chinese characters count as two wide.
+/// Columns and lines of the terminal that stdout is, if it is one.
+pub(crate) fn screen() -> Option<(usize, usize)> {
+    if cfg!(test) || !io::stdout().is_terminal() {
+        return None;
+    }
+    let (columns, lines) = terminal_size::terminal_size_of(io::stdout())?;
+    Some((usize::from(columns.0), usize::from(lines.0)))
+}
+
+fn width() -> Option<usize> {
+    screen().map(|(columns, _)| columns)
+}
+
+/// Columns under their headings; Chinese characters count as two wide, numbers stand to the right.
+/// Where the terminal is too narrow, the widest column is wrapped; where that leaves too little, each
+/// row becomes a list.
 pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = comfy_table::Table::new();
+    table_within(width(), headings, rows)
+}
+
+/// As [`table`], for so many columns.
+pub(crate) fn table_within(
+    width: Option<usize>,
+    headings: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
+    let widths: Vec<usize> = headings
+        .iter()
+        .enumerate()
+        .map(|(column, heading)| cells(column).map(|c| c.width()).fold(heading.width(), usize::max))
+        .collect();
+    let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    let width = width.filter(|width| *width < whole);
+    if let Some(width) = width {
+        let widest = widths.iter().copied().max().unwrap_or_default();
+        if width < whole - widest + COLUMN_MIN {
+            return lists(width, headings, &rows);
+        }
+    }
+    let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
+    if let Some(width) = width {
+        // The last column is padded as well.
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(width + GAP).unwrap_or(u16::MAX));
+    }
     table.set_header(headings);
-    for row in rows {
-        table.add_row(row.iter().map(|cell| plain(cell)));
+    table.add_rows(&rows);
+    for (position, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, GAP as u16));
+        let mut filled = cells(position).filter(|cell| !cell.is_empty()).peekable();
+        if filled.peek().is_some() && filled.all(|cell| is_number(cell)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     let text = table.to_string();
     text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    all_digits(whole) && all_digits(decimals)
+}
+
+/// A table as lists, one for each row.
+fn lists(width: usize, headings: &[&str], rows: &[Vec<String>]) -> String {
+    let one = |row: &Vec<String>| {
+        let filled = headings.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+        let pairs: Vec<_> = filled.map(|(heading, cell)| (*heading, cell.clone())).collect();
+        pairs_within(Some(width), &pairs)
+    };
+    rows.iter().map(one).collect::<Vec<_>>().join("\n\n")
+}
+
+/// One thing a line: its name, and its value beside it.
+pub(crate) fn pairs(pairs: &[(&str, String)]) -> String {
+    pairs_within(width(), pairs)
+}
+
+/// As [`pairs`], for so many columns.
+pub(crate) fn pairs_within(width: Option<usize>, pairs: &[(&str, String)]) -> String {
+    let names = pairs.iter().map(|(name, _)| name.width()).max().unwrap_or_default() + GAP;
+    let mut text = Vec::new();
+    for (name, value) in pairs {
+        let room =
+            width.map_or(usize::MAX, |width| width.saturating_sub(names).max(COLUMN_MIN / 2));
+        for (position, line) in wrap(&plain(value), room).iter().enumerate() {
+            let name = if position == 0 { *name } else { "" };
+            text.push(format!("{name}{}{line}", " ".repeat(names - name.width())));
+        }
+    }
+    text.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
+}
+
+/// Cuts a text into lines of so many columns, at blanks or between Chinese characters; a longer word is
+/// cut within.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        let mut taken = 0;
+        // Lengths of the line up to where it may be cut: the last such place, and the one before.
+        let (mut cut, mut earlier) = (0, 0);
+        for c in paragraph.chars() {
+            let c_width = c.width().unwrap_or_default();
+            if "，。；：、？！）”》…".contains(c) {
+                // Such a mark never begins a line.
+                if cut == line.len() {
+                    cut = earlier;
+                }
+            } else if c_width == 2 {
+                (earlier, cut) = (cut, line.len());
+            }
+            if taken + c_width > width && !line.is_empty() && c != ' ' {
+                let rest = line.split_off(if cut == 0 { line.len() } else { cut });
+                lines.push(line.trim_end().to_owned());
+                line = rest;
+                taken = line.width();
+                (earlier, cut) = (0, 0);
+            }
+            line.push(c);
+            taken += c_width;
+            if c == ' ' || (c_width == 2 && !"（“《".contains(c)) {
+                (earlier, cut) = (cut, line.len());
+            }
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    lines
 }
 
 /// A moment as a clock in China shows it.
@@ -74,6 +351,12 @@ pub(crate) fn time(at: TimestampMs) -> String {
         }
         None => format!("{at} ms"),
     }
+}
+
+/// A day as people write it.
+pub(crate) fn date(day: BusinessDate) -> String {
+    let number = day.get();
+    format!("{:04}-{:02}-{:02}", number / 10_000, number / 100 % 100, number % 100)
 }
 
 #[cfg(test)]
@@ -90,5 +373,69 @@ mod tests {
     fn times_are_shown_as_in_china() {
         assert_eq!(time(TimestampMs::new(1_767_225_600_000)), "2026-01-01 08:00:00");
         assert_eq!(time(TimestampMs::new(u64::MAX)), format!("{} ms", u64::MAX));
+        assert_eq!(date(BusinessDate::new(20_260_105)), "2026-01-05");
+    }
+
+    fn proposals() -> Vec<Vec<String>> {
+        vec![
+            vec![
+                "ab12cd".into(),
+                "物业".into(),
+                "9.50".into(),
+                "结算 veg-0105，付供应商 162.00 元".into(),
+            ],
+            vec!["ef34".into(), "leader-li".into(), "1162.00".into(), "取消 veg-0106".into()],
+        ]
+    }
+
+    const HEADINGS: [&str; 4] = ["提案", "提出人", "金额", "内容"];
+
+    #[test]
+    fn columns_of_chinese_texts_line_up_and_numbers_stand_to_the_right() {
+        let text = table_within(None, &HEADINGS, proposals());
+        assert_eq!(
+            text,
+            "提案    提出人        金额  内容\n\
+             ab12cd  物业          9.50  结算 veg-0105，付供应商 162.00 元\n\
+             ef34    leader-li  1162.00  取消 veg-0106"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_wraps_the_widest_column() {
+        let text = table_within(Some(50), &HEADINGS, proposals());
+        assert!(text.lines().all(|line| line.width() <= 50), "{text}");
+        assert!(text.lines().count() > 3 && text.starts_with("提案    提出人"), "{text}");
+    }
+
+    #[test]
+    fn a_narrower_terminal_makes_lists_of_rows() {
+        let text = table_within(Some(40), &HEADINGS, proposals());
+        assert_eq!(
+            text,
+            "提案    ab12cd\n提出人  物业\n金额    9.50\n内容    结算 veg-0105，付供应商 162.00\n        元\n\n\
+             提案    ef34\n提出人  leader-li\n金额    1162.00\n内容    取消 veg-0106"
+        );
+        let text = table_within(Some(24), &HEADINGS, proposals());
+        assert!(text.lines().all(|line| line.width() <= 24), "{text}");
+    }
+
+    #[test]
+    fn lines_are_cut_where_a_reader_would() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("付款已确认，请稍候", 10), ["付款已确", "认，请稍候"]);
+        assert_eq!(wrap("默认 http；再", 9), ["默认", "http；再"]);
+        assert_eq!(wrap("abcdefgh", 5), ["abcde", "fgh"]);
+        assert_eq!(wrap("", 5), [""]);
+        assert_eq!(wrap("一\n二", 5), ["一", "二"]);
+        assert_eq!(wrap("宽宽", 1), ["宽", "宽"]);
+    }
+
+    #[test]
+    fn colour_is_taken_out_where_nobody_wants_it() {
+        let text = with_good_news("ok: 3 rows\nok 2");
+        assert!(text.starts_with("\x1b["), "{text:?}");
+        assert_eq!(coloured(&text, ColorChoice::Never), "ok: 3 rows\nok 2");
+        assert_eq!(coloured(&text, ColorChoice::Always), text);
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     exit::Failure,
     import::{self, Item, Report},
     input,
-    names::channel_name,
+    lang::{say, word},
+    names::{self, channel_name},
     output,
     session::{Session, balance, now},
     table_file::{self, Row},
@@ -96,6 +97,11 @@ pub(crate) enum PayCommand {
         /// How much, in yuan
         #[arg(long, value_name = "YUAN", value_parser = input::yuan)]
         amount: Fen,
+    },
+    /// Custodian: proposes to book that the property company makes up for what a channel kept
+    TopUpFee {
+        #[command(flatten)]
+        money: Money,
     },
     /// Custodian: proposes to move money between channels
     Transfer {
@@ -222,7 +228,7 @@ pub(crate) fn run(command: &PayCommand, session: &Session) -> Result<(), Failure
             let tags = session.tags(group_buy)?;
             let shares = shares.iter().map(|text| share(text, &tags));
             let shares = List::new(shares.collect::<Result<_, _>>()?).map_err(|shares| {
-                Failure::usage(format!("{} shares are too many", shares.len()))
+                Failure::usage(say!("{} shares are too many", "{} 份太多了", shares.len()))
             })?;
             let movement = Movement::Identify { payment: *number, group_buy: *group_buy, shares };
             propose(movement, session)
@@ -235,6 +241,10 @@ pub(crate) fn run(command: &PayCommand, session: &Session) -> Result<(), Failure
         PayCommand::BearFee { group_buy, channel, amount } => {
             let (group_buy, channel, amount) = (*group_buy, session.channel(channel)?, *amount);
             propose(Movement::BearChannelFee { group_buy, channel, amount }, session)
+        }
+        PayCommand::TopUpFee { money } => {
+            let receipt = receipt(money, None, session)?;
+            propose(Movement::TopUpChannelFee { receipt }, session)
         }
         PayCommand::Transfer { from, to, number, amount } => {
             let (number, amount) = (*number, *amount);
@@ -253,18 +263,24 @@ pub(crate) fn propose(movement: Movement, session: &Session) -> Result<(), Failu
     let waiting = session.client.proposals()?;
     if let Some(known) = waiting.iter().find(|view| view.movement == movement) {
         let id = known.id;
-        return session.already_done(&format!("proposal {id} says so and waits for approval"));
+        return session.already_done(&say!(
+            "proposal {id} says so and waits for approval",
+            "提案 {id} 内容相同，正在等待同意"
+        ));
     }
-    session.output.note(&format!("proposing: {}", Words::of(session)?.movement(&movement)));
+    let words = Words::of(session)?.movement(&movement);
+    session.output.note(&say!("proposing: {words}", "提议：{words}"));
     session.submit_one(Action::Propose(movement))
 }
 
-fn payout(money: &Money, session: &Session) -> Result<Payout, Failure> {
+/// Money that goes out.
+pub(crate) fn payout(money: &Money, session: &Session) -> Result<Payout, Failure> {
     let Money { channel, number, amount } = money;
     Ok(Payout { channel: session.channel(channel)?, number: *number, amount: *amount })
 }
 
-fn receipt(
+/// Money that came in; now, if nothing else is said.
+pub(crate) fn receipt(
     money: &Money,
     received_at: Option<TimestampMs>,
     session: &Session,
@@ -277,15 +293,26 @@ fn receipt(
 fn payment<'a>(view: &'a OpenGroupBuy, number: &PaymentNo) -> Result<&'a Payment, Failure> {
     let found = view.payments.iter().find(|(known, _)| known == number);
     found.map(|(_, payment)| payment).ok_or_else(|| {
-        Failure::refused(format!("there is no payment {number} in {}", view.id))
-            .help(format!("see `tuan pay list --group-buy {}`", view.id))
+        Failure::refused(say!(
+            "there is no payment {number} in {}",
+            "没有付款 {number}（团购 {}）",
+            view.id
+        ))
+        .help(say!(
+            "see `tuan pay list --group-buy {}`",
+            "请看 `tuan pay list --group-buy {}`",
+            view.id
+        ))
     })
 }
 
 fn share(text: &str, tags: &Tags) -> Result<Share, Failure> {
-    let wrong = |detail: String| Failure::usage(detail).help("write --share HOUSEHOLD=YUAN");
-    let (household, amount) =
-        text.rsplit_once('=').ok_or_else(|| wrong(format!("{text:?} is no share")))?;
+    let wrong = |detail: String| {
+        Failure::usage(detail).help(say!("write --share HOUSEHOLD=YUAN", "请写 --share 户号=金额"))
+    };
+    let (household, amount) = text
+        .rsplit_once('=')
+        .ok_or_else(|| wrong(say!("{text:?} is no share", "{text:?} 不是“户号=金额”")))?;
     let household = tags.tag(household).map_err(wrong)?;
     Ok(Share { household, amount: input::yuan(amount).map_err(wrong)? })
 }
@@ -332,7 +359,10 @@ fn plan_records(
     for Row { row, cells: [number, channel, household, amount, paid_at] } in rows {
         let Ok(number) = number.parse::<PaymentNo>() else {
             let number = output::plain(number);
-            let reason = format!("{number:?} is no payment number of 1 to 32 of A-Z a-z 0-9 . _ -");
+            let reason = say!(
+                "{number:?} is no payment number of 1 to 32 of A-Z a-z 0-9 . _ -",
+                "{number:?} 不是流水号；须为 1 至 32 个字符 A-Z a-z 0-9 . _ -"
+            );
             report.refuse(&[*row], &reason);
             continue;
         };
@@ -356,7 +386,8 @@ fn plan_records(
     let mut items = Vec::new();
     for (number, draft) in drafts {
         if let Some(bad) = draft.bad_row {
-            let reason = format!("row {bad} of the same payment is refused");
+            let reason =
+                say!("row {bad} of the same payment is refused", "同一笔付款的第 {bad} 行被拒");
             report.refuse(&draft.rows, &reason);
             continue;
         }
@@ -380,16 +411,26 @@ impl Draft {
         let id = (0u8..).zip(&policy.channels).find(|(_, known)| known.name.as_str() == channel);
         let Some((id, _)) = id else {
             let known: Vec<_> = policy.channels.iter().map(|c| c.name.to_string()).collect();
-            return Err(format!("there is no channel {channel:?}, only {}", known.join(", ")));
+            return Err(say!(
+                "there is no channel {channel:?}, only {}",
+                "没有渠道 {channel:?}，只有 {}",
+                known.join(word!(", ", "、"))
+            ));
         };
         let household = tags.tag(household)?;
         let amount = input::yuan(amount)?;
         let paid_at = if paid_at.is_empty() { None } else { Some(input::time(paid_at)?) };
         if !self.rows.is_empty() && (self.channel != Some(id) || self.paid_at != paid_at) {
-            return Err("rows of one payment differ in channel or time".into());
+            return Err(say!(
+                "rows of one payment differ in channel or time",
+                "同一笔付款的各行渠道或时间不一致"
+            ));
         }
         if self.shares.iter().any(|share| share.household == household) {
-            return Err("the household stands twice in this payment".into());
+            return Err(say!(
+                "the household stands twice in this payment",
+                "这笔付款里同一户出现了两次"
+            ));
         }
         self.channel = Some(id);
         self.paid_at = paid_at;
@@ -405,8 +446,9 @@ impl Draft {
         now: TimestampMs,
     ) -> Result<Option<Item<PaymentRecord>>, String> {
         let work = 1 + self.shares.len();
-        let shares = List::new(self.shares)
-            .map_err(|shares| format!("{} households share one payment, too many", shares.len()))?;
+        let shares = List::new(self.shares).map_err(|shares| {
+            say!("{} households share one payment, too many", "{} 户合付一笔，太多了", shares.len())
+        })?;
         // Without a time the file says nothing that could differ from the record's time.
         let known_at = known.map(|payment| payment.record.paid_at);
         let paid_at = self.paid_at.or(known_at).unwrap_or(now);
@@ -414,7 +456,10 @@ impl Draft {
         let record = PaymentRecord { number, channel, paid_at, shares };
         match known {
             Some(payment) if payment.entered == record.digest() => Ok(None),
-            Some(_) => Err(format!("payment {number} stands with other content; check the number")),
+            Some(_) => Err(say!(
+                "payment {number} stands with other content; check the number",
+                "付款 {number} 已登记但内容不同；请核对流水号"
+            )),
             None => {
                 let bytes = encode(&record).len();
                 Ok(Some(Item { rows: self.rows, content: record, bytes, work }))
@@ -432,8 +477,11 @@ fn confirm(args: &ConfirmArgs, session: &Session) -> Result<(), Failure> {
             let (items, report, unbilled) = plan_bill(&rows, &view, &policy);
             if !unbilled.is_empty() {
                 let numbers: Vec<_> = unbilled.iter().map(PaymentNo::to_string).collect();
-                let numbers = numbers.join(", ");
-                session.output.note(&format!("recorded, but not in the bill: {numbers}"));
+                let numbers = numbers.join(word!(", ", "、"));
+                session.output.note(&say!(
+                    "recorded, but not in the bill: {numbers}",
+                    "已登记，但账单里没有：{numbers}"
+                ));
             }
             (items, report)
         }
@@ -473,8 +521,9 @@ fn item(rows: Vec<u64>, content: Confirmation, work: usize) -> Item<Confirmation
 
 fn differs(recorded: Fen, arrived: Fen) -> String {
     let (recorded, arrived) = (recorded.to_yuan(), arrived.to_yuan());
-    format!(
-        "{recorded} yuan were recorded, {arrived} arrived; refuse the record with `tuan pay refuse`"
+    say!(
+        "{recorded} yuan were recorded, {arrived} arrived; refuse the record with `tuan pay refuse`",
+        "登记 {recorded} 元，到账 {arrived} 元；请用 `tuan pay refuse` 拒绝该登记"
     )
 }
 
@@ -493,7 +542,10 @@ fn plan_bill(
     for Row { row, cells: [number, channel, amount] } in rows {
         let first = number.parse().map_or(true, |number: PaymentNo| seen.insert(number));
         let compared = match compare([number, channel, amount], &known, policy) {
-            Ok(_) if !first => Err(format!("payment {number} stands twice in the bill")),
+            Ok(_) if !first => Err(say!(
+                "payment {number} stands twice in the bill",
+                "账单里付款 {number} 出现了两次"
+            )),
             compared => compared,
         };
         if let Ok((_, channel, _)) = &compared {
@@ -525,20 +577,27 @@ fn compare(
     known: &BTreeMap<PaymentNo, &Payment>,
     policy: &Policy,
 ) -> Result<(PaymentNo, ChannelId, Option<Fen>), String> {
-    let number: PaymentNo =
-        number.parse().map_err(|_| format!("{:?} is no payment number", output::plain(number)))?;
+    let number: PaymentNo = number
+        .parse()
+        .map_err(|_| say!("{:?} is no payment number", "{:?} 不是流水号", output::plain(number)))?;
     let channel = (0u8..)
         .zip(&policy.channels)
         .find(|(_, known)| known.name.as_str() == channel)
         .map(|(id, _)| id)
-        .ok_or_else(|| format!("there is no channel {channel:?}"))?;
+        .ok_or_else(|| say!("there is no channel {channel:?}", "没有渠道 {channel:?}"))?;
     let amount = input::yuan(amount)?;
     let payment = known.get(&number).ok_or_else(|| {
-        format!("payment {number} is in the bill, but not recorded in this group buy")
+        say!(
+            "payment {number} is in the bill, but not recorded in this group buy",
+            "账单里有付款 {number}，但本团购没有登记"
+        )
     })?;
     if payment.record.channel != channel {
         let recorded = channel_name(policy, payment.record.channel);
-        return Err(format!("payment {number} was recorded for channel {recorded}"));
+        return Err(say!(
+            "payment {number} was recorded for channel {recorded}",
+            "付款 {number} 登记在渠道 {recorded}"
+        ));
     }
     if payment.state != PaymentState::Recorded {
         return Ok((number, channel, None));
@@ -583,11 +642,18 @@ fn list(group_buy: &GroupBuyId, session: &Session) -> Result<(), Failure> {
             channel_name(&policy, payment.record.channel),
             output::time(payment.record.paid_at),
             payment.record.amount().unwrap_or_default().to_yuan(),
-            format!("{:?}", payment.state).to_lowercase(),
+            names::payment_state(payment.state).to_owned(),
             shares.collect::<Vec<_>>().join(" "),
         ]
     });
-    let headings = ["NUMBER", "CHANNEL", "PAID", "AMOUNT", "STATE", "HOUSEHOLDS"];
+    let headings = [
+        word!("NUMBER", "流水号"),
+        word!("CHANNEL", "渠道"),
+        word!("PAID", "付款时间"),
+        word!("AMOUNT", "金额"),
+        word!("STATE", "状态"),
+        word!("HOUSEHOLDS", "住户"),
+    ];
     session.output.data(&output::table(&headings, rows), &view.payments)
 }
 
@@ -604,13 +670,22 @@ fn give_back(args: &ReturnArgs, session: &Session) -> Result<(), Failure> {
     if let (Some(payment), Some(channel)) = (args.number, &args.channel) {
         let channel = session.channel(channel)?;
         let movement = movement(payment, channel, args.return_number).ok_or_else(|| {
-            Failure::refused(format!("nothing is left of an unidentified payment {payment}"))
+            Failure::refused(say!(
+                "nothing is left of an unidentified payment {payment}",
+                "未认领的付款 {payment} 已无余额"
+            ))
+            .help(say!(
+                "check the number; it was given back or identified",
+                "请核对流水号；该款已退回或已认领"
+            ))
         })?;
         return propose(movement, session);
     }
     let Some(group_buy) = &args.group_buy else {
-        return Err(Failure::usage("no payment is named")
-            .help("give --number and --channel, or --group-buy"));
+        return Err(Failure::usage(say!("no payment is named", "未指定付款")).help(say!(
+            "give --number and --channel, or --group-buy",
+            "请写 --number 和 --channel，或写 --group-buy"
+        )));
     };
     let view = session.group_buy(group_buy)?;
     let (policy, author) = (session.policy()?, session.signer()?.author);
@@ -622,8 +697,10 @@ fn give_back(args: &ReturnArgs, session: &Session) -> Result<(), Failure> {
         .filter_map(|(number, payment)| movement(*number, payment.record.channel, None))
         .collect();
     if movements.is_empty() {
-        return session
-            .already_done(&format!("no late payment of {group_buy} waits in your channels"));
+        return session.already_done(&say!(
+            "no late payment of {group_buy} waits in your channels",
+            "您保管的渠道中没有 {group_buy} 的迟到付款"
+        ));
     }
     movements.into_iter().try_for_each(|movement| propose(movement, session))
 }

@@ -4,6 +4,7 @@ use crate::{
     approve::{self, payee},
     exit::Failure,
     input,
+    lang::say,
     pay::{made_number, propose},
     session::{Session, balance},
 };
@@ -125,7 +126,7 @@ pub(crate) fn settle(command: &SettleCommand, session: &Session) -> Result<(), F
         SettleCommand::Propose { group_buy } => {
             let view = session.group_buy(group_buy)?;
             if view.header.phase == ledger_core::fund::Phase::Settled {
-                return session.already_done(&format!("{group_buy} is settled"));
+                return session.already_done(&say!("{group_buy} is settled", "{group_buy} 已结算"));
             }
             let payable = balance(&view.accounts, &AccountId::Payable);
             let payable = payable.saturating_add(balance(&view.accounts, &AccountId::Retention));
@@ -166,8 +167,11 @@ fn pay(args: &PayArgs, session: &Session) -> Result<(), Failure> {
         payouts.push(Movement::PayOut { group_buy: view.id, to: payee.pay_to(), payout });
     }
     if payouts.is_empty() {
-        return session
-            .already_done(&format!("nothing is left to propose for payees of {}", view.id));
+        return session.already_done(&say!(
+            "nothing is left to propose for payees of {}",
+            "{} 的收款方已没有待提议的付款",
+            view.id
+        ));
     }
     payouts.into_iter().try_for_each(|movement| propose(movement, session))
 }
@@ -219,8 +223,15 @@ impl Custody {
         }
         let found = self.balances.iter_mut().find(|(_, held)| *held >= amount);
         let (channel, held) = found.ok_or_else(|| {
-            Failure::refused(format!("no channel of yours holds {} yuan", amount.to_yuan()))
-                .help("name one with --channel, or move money with `tuan pay transfer`")
+            Failure::refused(say!(
+                "no channel of yours holds {} yuan",
+                "您保管的渠道没有一个够付 {} 元",
+                amount.to_yuan()
+            ))
+            .help(say!(
+                "name one with --channel, or move money with `tuan pay transfer`",
+                "请用 --channel 指定渠道，或先用 `tuan pay transfer` 转账"
+            ))
         })?;
         *held = held.saturating_sub(amount);
         Ok(*channel)
@@ -249,7 +260,10 @@ pub(crate) fn refund(command: &RefundCommand, session: &Session) -> Result<(), F
                 movements.extend(refunds(&session.group_buy(&id)?, &waiting, &policy, author));
             }
             if movements.is_empty() {
-                return session.already_done("no refund is left to propose in your channels");
+                return session.already_done(&say!(
+                    "no refund is left to propose in your channels",
+                    "您保管的渠道中没有待提议的退款"
+                ));
             }
             movements.into_iter().try_for_each(|movement| propose(movement, session))
         }

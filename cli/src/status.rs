@@ -5,7 +5,7 @@ pub(crate) mod explain;
 use crate::{
     exit::Failure,
     lang::{say, word},
-    names::Names,
+    names::{self, Names},
     output::{self, plain},
     session::Session,
 };
@@ -35,7 +35,7 @@ fn registry(members: &[MemberView]) -> String {
         vec![
             member.id.to_string(),
             member.name.clone(),
-            member.role.name().to_owned(),
+            names::role(member.role).to_owned(),
             member.voting_power.map_or_else(String::new, |power| power.to_string()),
             related.join(" "),
             member.key.to_string(),

@@ -1,6 +1,6 @@
 //! CSV files: which columns they must have, and where in them something is wrong.
 
-use crate::{exit::Failure, input};
+use crate::{exit::Failure, input, lang::say};
 use std::path::Path;
 
 /// Most rows of a file.
@@ -32,27 +32,33 @@ pub(crate) fn parse<const N: usize>(
     name: &str,
     columns: [&str; N],
 ) -> Result<Vec<Row<N>>, Failure> {
-    let expected = || format!("the first line must be: {}", columns.join(","));
-    let wrong = |detail: String| Failure::usage(format!("{name}: {detail}")).help(expected());
+    let expected = || say!("the first line must be: {}", "第一行须为：{}", columns.join(","));
+    let wrong = |detail: String| {
+        Failure::usage(say!("{name}: {detail}", "{name}：{detail}")).help(expected())
+    };
     let text = input::text_of(bytes, name)?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let mut lines = Lines { text: text.as_bytes(), byte: 0, line: 1 };
     let headings = reader.headers().map_err(|error| wrong(describe(&error, &mut lines)))?.clone();
     if headings.iter().all(str::is_empty) {
-        return Err(wrong("the file is empty".into()));
+        return Err(wrong(say!("the file is empty", "文件是空的")));
     }
     for (position, heading) in headings.iter().enumerate() {
         if !columns.contains(&heading) {
-            return Err(wrong(format!("column {heading:?} is not known")));
+            return Err(wrong(say!("column {heading:?} is not known", "不认识的列 {heading:?}")));
         }
         if headings.iter().take(position).any(|earlier| earlier == heading) {
-            return Err(wrong(format!("column {heading:?} stands twice")));
+            return Err(wrong(say!(
+                "column {heading:?} stands twice",
+                "列 {heading:?} 出现了两次"
+            )));
         }
     }
     let mut places = [0; N];
     for (place, column) in places.iter_mut().zip(columns) {
         let found = headings.iter().position(|heading| heading == column);
-        *place = found.ok_or_else(|| wrong(format!("column {column:?} is missing")))?;
+        *place = found
+            .ok_or_else(|| wrong(say!("column {column:?} is missing", "缺少列 {column:?}")))?;
     }
     let mut rows = Vec::new();
     for record in reader.records() {
@@ -61,7 +67,10 @@ pub(crate) fn parse<const N: usize>(
         let cell = |place: usize| record.get(place).unwrap_or_default().to_owned();
         rows.push(Row { row, cells: places.map(cell) });
         if rows.len() > ROWS_MAX {
-            return Err(wrong(format!("more than {ROWS_MAX} rows; split the file")));
+            return Err(wrong(say!(
+                "more than {ROWS_MAX} rows; split the file",
+                "超过 {ROWS_MAX} 行；请把文件拆小"
+            )));
         }
     }
     Ok(rows)
@@ -71,7 +80,10 @@ fn describe(error: &csv::Error, lines: &mut Lines<'_>) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.as_ref().map_or(0, |position| lines.at(position));
-            format!("line {line} has {len} cells instead of {expected_len}")
+            say!(
+                "line {line} has {len} cells instead of {expected_len}",
+                "第 {line} 行有 {len} 格，应为 {expected_len} 格"
+            )
         }
         _ => error.to_string(),
     }

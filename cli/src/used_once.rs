@@ -1,6 +1,6 @@
 //! Identifiers that are used once, on disk: an audit's memory does not grow with the length of the chain.
 
-use crate::exit::Failure;
+use crate::{exit::Failure, lang::say};
 use ledger_core::{
     audit::UsedOnce,
     codec::{decode, encode},
@@ -33,8 +33,14 @@ impl OnDisk {
     /// An empty table.
     pub(crate) fn new() -> Result<Self, Failure> {
         let unusable = |error: &dyn fmt::Display| {
-            Failure::setup(format!("cannot make a temporary file: {error}"))
-                .help("make room there, or name another folder in TMPDIR")
+            Failure::setup(say!(
+                "cannot make a temporary file: {error}",
+                "无法建立临时文件：{error}"
+            ))
+            .help(say!(
+                "make room there, or name another folder in TMPDIR",
+                "请腾出空间，或用 TMPDIR 指定另一个文件夹"
+            ))
         };
         let folder = tempfile::tempdir().map_err(|error| unusable(&error))?;
         let database = Database::builder()
