@@ -269,12 +269,12 @@ const TEXTS: &[(&str, &str)] = &[
     ("How much, in yuan; else all of it", "金额（元）；不写则为全部"),
     // tuan approve
     ("The second of two signatures", "两方签字中的第二个"),
-    ("Ids of proposals, or their beginnings", "提案编号，或编号的开头"),
+    ("Ids of proposals, or their beginnings", "编号，或编号的开头"),
     ("Every proposal of a group buy that you may approve", "该团购中您可以同意的所有提案"),
     ("Every proposal that you may approve", "您可以同意的所有提案"),
     ("Lists what waits for an approval", "列出等待同意的提案"),
     ("Ends a proposal without carrying it out", "否决提案，不予执行"),
-    ("Its id, or the beginning of it", "提案编号，或编号的开头"),
+    ("Its id, or the beginning of it", "编号，或编号的开头"),
     // tuan tx
     ("Entries of the ledger and their receipts", "账本条目及其回执"),
     ("Shows an entry", "查看一个条目"),
@@ -413,7 +413,6 @@ const TEXTS: &[(&str, &str)] = &[
         "Forgets a transaction; if it was ever sent, it may still be decided",
         "忘掉一笔交易；若曾发出，仍可能入账",
     ),
-    ("Its id, or the beginning of it", "编号，或编号的开头"),
     ("Do not ask", "不再询问"),
     ("Ids, or their beginnings; else everything", "编号，或编号的开头；不写则为全部"),
     ("Everything, oldest first", "全部，从最早的开始"),

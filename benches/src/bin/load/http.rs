@@ -29,7 +29,7 @@ pub(crate) struct Answer {
 pub(crate) fn submission(transaction: &[u8], wait_ms: u64) -> Box<[u8]> {
     let length = transaction.len();
     let head = format!(
-        "POST /v1/transactions?wait_ms={wait_ms} HTTP/1.1\r\nhost: node\r\n\
+        "POST /v1/transactions?wait_ms={wait_ms} HTTP/1.1\r\nhost: localhost\r\n\
          content-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n"
     );
     [head.as_bytes(), transaction].concat().into_boxed_slice()
@@ -62,7 +62,7 @@ impl Connection {
     }
 
     pub(crate) async fn get_bytes(&mut self, path: &str) -> Result<Answer> {
-        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: node\r\n\r\n").as_bytes()).await
+        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await
     }
 
     /// Asks for something that must be there.
