@@ -56,7 +56,7 @@ pub(crate) enum GenesisCommand {
         /// Name of the chain
         #[arg(long)]
         name: Code<32>,
-        /// Who takes part: NAME=ROLE[:VOTES], or a role that is the name too
+        /// Who takes part: NAME=ROLE or NAME=ROLE:VOTES, or a role that is the name too
         #[arg(long = "member", value_name = "NAME=ROLE[:VOTES]", required = true)]
         members: Vec<MemberOption>,
         /// A way of paying and who holds its money; repeat for each

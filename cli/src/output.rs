@@ -126,7 +126,7 @@ pub(crate) enum Tone {
     Hint,
 }
 
-/// A text in colour; [`print`] and [`print_aside`] take the colour out where nobody wants it.
+/// A text in colour; [`print()`] and [`print_aside`] take the colour out where nobody wants it.
 pub(crate) fn paint(tone: Tone, text: &str) -> String {
     let style = match tone {
         Tone::Good => AnsiColor::Green.on_default().bold(),

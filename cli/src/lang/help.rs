@@ -312,7 +312,7 @@ const TEXTS: &[(&str, &str)] = &[
         "发起方：提议建链：谁参与、谁保管款项、按什么规则",
     ),
     (
-        "Who takes part: NAME=ROLE[:VOTES], or a role that is the name too",
+        "Who takes part: NAME=ROLE or NAME=ROLE:VOTES, or a role that is the name too",
         "参与方：名称=角色[:票数]；角色与名称相同时只写角色",
     ),
     (

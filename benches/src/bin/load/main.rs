@@ -34,7 +34,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Write genesis.toml and nodes/<member>/ for a chain that is to be measured
+    /// Write genesis.toml and nodes/MEMBER/ for a chain that is to be measured
     Found {
         /// The folder to write into
         #[arg(long)]
