@@ -322,11 +322,11 @@ impl Shell {
                     tracing::info!(%height, hash = hash.short(), entries, "decided");
                     self.metrics.applied(entries);
                     let _ = self.publish.send(Arc::new(Snapshot::of(&self.replica)));
-                    if self.replica.consensus().me().is_some() {
-                        let payload = ledger_core::codec::encode(&height);
-                        let gossip = NetworkCommand::Gossip { topic: Topic::Blocks, payload };
-                        let _ = self.network.commands.try_send(gossip);
-                    }
+                }
+                Action::Announce(height) => {
+                    let payload = ledger_core::codec::encode(&height);
+                    let gossip = NetworkCommand::Gossip { topic: Topic::Blocks, payload };
+                    let _ = self.network.commands.try_send(gossip);
                 }
                 Action::Alarm(text) => tracing::warn!("{text}"),
             }

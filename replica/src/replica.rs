@@ -184,7 +184,9 @@ pub enum Action {
         /// What.
         outcome: Outcome,
     },
-    /// A block is applied: announce it to every node, and tell whoever follows here.
+    /// Tell every node that a height is decided ([`Event::Announced`] there).
+    Announce(Height),
+    /// A block is applied: tell whoever follows here.
     Applied {
         /// Its height.
         height: Height,

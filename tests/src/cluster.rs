@@ -720,8 +720,8 @@ impl Cluster {
                             self.checks.applied(machine, replica, height, hash);
                         }
                     }
-                    self.announce(machine, height);
                 }
+                Action::Announce(height) => self.announce(machine, height),
                 Action::Alarm(text) => {
                     self.trace.note(self.now, "alarm", machine, text.as_bytes());
                     if self.is_honest(machine) {

@@ -8,7 +8,7 @@ use crate::{
     client::{Client, HandedIn, Place},
     exit::Failure,
     lang::{say, word},
-    output::plain,
+    output::{Progress, plain},
 };
 use ledger_core::{
     api::{EntryView, Problem},
@@ -112,6 +112,8 @@ impl Errand<'_> {
     /// Sends it and waits for the decision as long as patience lasts.
     pub(super) fn run(&self) -> Sent {
         let deadline = Instant::now() + self.patience.unwrap_or_default();
+        let waiting = || say!("waiting until the ledger has decided", "等待账本作出决定");
+        let _progress = self.patience.map(|_| Progress::start(waiting()));
         let mut spread = !self.reached_nobody;
         let mut answered = false;
         let mut turn = 0;

@@ -286,6 +286,12 @@ impl Replica {
             hash: executed.hash,
             entries: executed.entries.len(),
         });
+        // Validators learn of a block by deciding it. One voice is enough for those that follow, and the
+        // regular exchange of views tells them if it fails.
+        let followed = self.nodes.iter().any(|node| node.validator.is_none());
+        if followed && self.consensus().me() == Some(executed.header.proposer) {
+            self.actions.push(Action::Announce(height));
+        }
         self.state = executed.state;
         self.proposals = Proposals::default();
         self.build_wanted = None;
