@@ -17,9 +17,9 @@ use libp2p::{
     metrics::Registry,
     multiaddr::Protocol,
     ping,
-    request_response::{self, OutboundRequestId, ResponseChannel},
     swarm::{ConnectionId, SwarmEvent, dial_opts::DialOpts},
 };
+use prometheus_client::metrics::counter::Counter;
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -32,11 +32,14 @@ use super::{
     gossip::Topics,
     peers::{Peer, Peers},
     queue::EventQueue,
+    streams::StreamEvent,
     swarm::{self, Behaviour, BehaviourEvent},
 };
 
 /// How often due dials are looked for: a fraction of the shortest pause between two.
 const TICK: Duration = Duration::from_millis(50);
+/// Commands carried out before the swarm is looked at again, which costs more than a command.
+const COMMANDS_IN_A_ROW_MAX: usize = 64;
 /// How often the topics of peers are looked at.
 const GOSSIP_CHECK: Duration = Duration::from_secs(1);
 /// How long the system may take to open a listening socket.
@@ -68,13 +71,16 @@ pub async fn spawn(
     let topics = Topics::new(&protocol_id);
     let mut metrics = Registry::default();
     let swarm = swarm::build(&keypair, &protocol_id, &topics, &mut metrics)?;
+    let dropped = Counter::default();
+    let help = "Payloads of other nodes that this node had no room for";
+    metrics.register("tuan_network_payloads_dropped", help, dropped.clone());
     let (queue, events) = EventQueue::new();
     let mut driver = Driver {
         peers: Peers::new(*swarm.local_peer_id()),
         swarm,
         topics,
         queue,
-        requests: Default::default(),
+        dropped,
         listening_owed: VecDeque::new(),
         gossip_checked: Instant::now(),
     };
@@ -90,13 +96,10 @@ struct Driver {
     topics: Topics,
     peers: Peers,
     queue: EventQueue,
-    /// Requests without an answer, for each channel, and whom they went to.
-    requests: [HashMap<OutboundRequestId, PeerId>; Channel::ALL.len()],
+    dropped: Counter,
     listening_owed: VecDeque<Multiaddr>,
     gossip_checked: Instant,
 }
-
-type Message = request_response::Event<Bytes, ()>;
 
 impl Driver {
     async fn run(
@@ -111,7 +114,13 @@ impl Driver {
                 () = shutdown.cancelled() => break,
                 () = self.queue.closed() => break,
                 command = commands.recv() => match command {
-                    Some(command) => self.on_command(command),
+                    Some(command) => {
+                        self.on_command(command);
+                        for _ in 0..COMMANDS_IN_A_ROW_MAX {
+                            let Ok(command) = commands.try_recv() else { break };
+                            self.on_command(command);
+                        }
+                    }
                     None => break,
                 },
                 event = self.swarm.select_next_some() => self.on_swarm_event(event),
@@ -175,16 +184,15 @@ impl Driver {
             tracing::error!(?channel, bytes = payload.len(), limit, "payload too long to be sent");
             return self.report_send_failed(to, channel);
         }
-        let Some((id, peer)) = self.peers.find_mut(&to) else {
-            return self.report_send_failed(to, channel);
-        };
-        let under_way = &mut peer.requests[channel as usize];
-        if !peer.reports.connected || *under_way >= channel.requests_max() {
-            return self.report_send_failed(to, channel);
+        let streams = &self.swarm.behaviour().streams;
+        let sent = self
+            .peers
+            .find_mut(&to)
+            .filter(|(_, peer)| peer.listed)
+            .is_some_and(|(id, _)| streams.send(&id, channel, payload).is_ok());
+        if !sent {
+            self.report_send_failed(to, channel);
         }
-        *under_way += 1;
-        let request = self.swarm.behaviour_mut().channel(channel).send_request(&id, payload);
-        self.requests[channel as usize].insert(request, id);
     }
 
     fn report_send_failed(&self, to: PeerKey, channel: Channel) {
@@ -291,10 +299,7 @@ impl Driver {
                 self.on_gossip(id, message);
             }
             BehaviourEvent::Gossip(event) => tracing::trace!(?event, "gossip"),
-            BehaviourEvent::Consensus(event) => self.on_message(Channel::Consensus, event),
-            BehaviourEvent::Bodies(event) => self.on_message(Channel::Bodies, event),
-            BehaviourEvent::Sync(event) => self.on_message(Channel::Sync, event),
-            BehaviourEvent::Transactions(event) => self.on_message(Channel::Transactions, event),
+            BehaviourEvent::Streams(event) => self.on_stream_event(event),
         }
     }
 
@@ -317,61 +322,30 @@ impl Driver {
         }
     }
 
-    fn on_message(&mut self, channel: Channel, event: Message) {
+    fn on_stream_event(&mut self, event: StreamEvent) {
         match event {
-            Message::Message { peer, message, .. } => match message {
-                request_response::Message::Request { request, channel: answer, .. } => {
-                    self.on_request(peer, channel, request, answer);
-                }
-                request_response::Message::Response { request_id, response: () } => {
-                    self.request_ended(channel, request_id);
-                }
-            },
-            Message::OutboundFailure { peer, request_id, error, .. } => {
-                tracing::debug!(%peer, ?channel, %error, "sending failed");
-                let to = self.peers.get_mut(&peer).map(|peer| peer.key);
-                if let (true, Some(to)) = (self.request_ended(channel, request_id), to) {
+            StreamEvent::Received { from, channel, payload } => {
+                self.on_payload(from, channel, payload);
+            }
+            StreamEvent::SendFailed { to, channel } => {
+                if let Some(to) = self.peers.get_mut(&to).map(|peer| peer.key) {
                     self.report_send_failed(to, channel);
                 }
             }
-            Message::InboundFailure { peer, error, .. } => {
-                tracing::debug!(%peer, ?channel, %error, "receiving failed");
-            }
-            Message::ResponseSent { .. } => {}
         }
     }
 
-    /// Whether the request was under way until now.
-    fn request_ended(&mut self, channel: Channel, request: OutboundRequestId) -> bool {
-        let Some(id) = self.requests[channel as usize].remove(&request) else { return false };
-        if let Some(peer) = self.peers.get_mut(&id) {
-            let under_way = &mut peer.requests[channel as usize];
-            *under_way = under_way.saturating_sub(1);
-        }
-        true
-    }
-
-    /// Acknowledges what fits into the queue. Dropping `answer` tells the sender that it did not.
-    fn on_request(
-        &mut self,
-        from: PeerId,
-        channel: Channel,
-        payload: Bytes,
-        answer: ResponseChannel<()>,
-    ) {
+    fn on_payload(&mut self, from: PeerId, channel: Channel, payload: Vec<u8>) {
         let Some(peer) = self.peers.get_mut(&from) else { return };
         report(peer, &self.queue);
         if !peer.reports.told_connected {
             return;
         }
         let bytes = payload.len();
-        let event = NetworkEvent::Received { from: peer.key, channel, payload: Vec::from(payload) };
+        let event = NetworkEvent::Received { from: peer.key, channel, payload };
         if self.queue.offer_payload(event, bytes, &peer.share).is_err() {
             tracing::debug!(%from, ?channel, bytes, "event queue full, a payload is dropped");
-            return;
-        }
-        if self.swarm.behaviour_mut().channel(channel).send_response(answer, ()).is_err() {
-            tracing::debug!(%from, ?channel, "the sender no longer waits for an answer");
+            self.dropped.inc();
         }
     }
 

@@ -1,4 +1,4 @@
-//! Gossip: transactions for following nodes, and announcements of blocks.
+//! Gossip: announcements of blocks.
 //!
 //! Messages are anonymous and named by the hash of their content: what they carry is signed by its
 //! author already, and a second signature by the publisher would only cost time. A message is
@@ -17,14 +17,14 @@ use sha2::{Digest, Sha256};
 
 use super::NetworkError;
 
-/// The largest payload of a topic: one full batch of transactions.
-pub const GOSSIP_BYTES_MAX: usize = 1024 * 1024;
+/// The largest payload of a topic; an announcement is a height.
+pub const GOSSIP_BYTES_MAX: usize = 1024;
 
 /// Room for the topic's name and the framing around a payload.
 const ENVELOPE_BYTES: usize = 4 * 1024;
 /// Names of messages offered in one heartbeat, 34 bytes each: about 7,000.
 const CONTROL_BYTES_MAX: usize = 256 * 1024;
-/// Messages waiting for one peer; libp2p's own bound of 5,000 would allow 5 GB.
+/// Messages waiting for one peer.
 const QUEUE_MAX: usize = 64;
 /// Made for 4 to 20 peers: with so few, everybody is nearly everybody's neighbour.
 const MESH: usize = 4;
@@ -39,19 +39,16 @@ const _: () = assert!(2 * MESH_OUTBOUND_MIN <= MESH);
 /// What is gossiped about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
-    /// Batches of pending transactions.
-    Transactions,
     /// Announcements of decided blocks.
     Blocks,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 2] = [Self::Transactions, Self::Blocks];
+    pub const ALL: [Self; 1] = [Self::Blocks];
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Transactions => "transactions",
             Self::Blocks => "blocks",
         }
     }
@@ -71,7 +68,7 @@ pub(super) type GossipBehaviour =
 /// The topics of one chain.
 #[derive(Clone, Debug)]
 pub(super) struct Topics {
-    names: [IdentTopic; 2],
+    names: [IdentTopic; Topic::ALL.len()],
 }
 
 impl Topics {
@@ -97,7 +94,8 @@ pub(super) fn behaviour(
 ) -> Result<GossipBehaviour, NetworkError> {
     let setup = |detail: String| NetworkError::Setup { detail };
     let config = ConfigBuilder::default()
-        .protocol_id_prefix(format!("/tuanzhang/{protocol_id}/gossip"))
+        // One version alone: every poll of a connection compares the names of all protocols.
+        .protocol_id(format!("/tuanzhang/{protocol_id}/gossip/2"), gossipsub::Version::V1_1)
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()
         .message_id_fn(|message| content_id(&message.topic, &message.data))

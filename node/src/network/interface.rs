@@ -51,7 +51,9 @@ pub struct PeerEntry {
 /// What the node can ask of the network.
 #[derive(Debug)]
 pub enum NetworkCommand {
-    /// Sends a payload to one peer, once. Failure is reported as [`NetworkEvent::SendFailed`].
+    /// Sends a payload to one peer, once. What fails on this side is reported as
+    /// [`NetworkEvent::SendFailed`]; what is lost with the connection, and what the receiver has no
+    /// room for, is not.
     Send {
         /// The receiver.
         to: PeerKey,
@@ -106,8 +108,9 @@ pub enum NetworkEvent {
         /// Not checked for anything but its size. Who wrote it is unknown.
         payload: Vec<u8>,
     },
-    /// A payload was not acknowledged. It may have arrived all the same. These reports are dropped
-    /// when the queue of events is full.
+    /// A payload was refused, because it is too long, the peer is not connected, or too much waits
+    /// for it already; or the stream of the channel failed, with all that waited for it. These
+    /// reports are dropped when the queue of events is full.
     SendFailed {
         /// The intended receiver.
         to: PeerKey,
@@ -125,7 +128,7 @@ pub struct NetworkHandle {
     pub listening: Vec<Multiaddr>,
     /// Ends when the network has stopped and its port is free again.
     pub task: JoinHandle<()>,
-    /// What the network counts: bytes in both directions.
+    /// What the network counts: bytes in both directions, and payloads it had no room for.
     pub metrics: Registry,
 }
 

@@ -1,9 +1,9 @@
 //! The network, behind two channels: commands go in, events come out.
 //!
-//! One libp2p swarm (TCP, Noise, Yamux) carries two kinds of traffic. Point-to-point payloads go
-//! over one request-response protocol for each [`Channel`], so that a vote never queues behind a
-//! body; gossip carries transactions and announcements of blocks to following nodes. Everything is
-//! opaque bytes here: this module knows nothing of blocks or votes, and no libp2p type but
+//! One libp2p swarm (TCP, Noise, Yamux) carries two kinds of traffic. Point-to-point payloads
+//! are frames on a long-lived stream for each [`Channel`] and direction, so that a vote never queues
+//! behind a body; gossip carries announcements of blocks to following nodes. Everything is opaque
+//! bytes here: this module knows nothing of blocks or votes, and no libp2p type but
 //! [`Multiaddr`] leaves it. Peers are named by their transport key ([`PeerKey`]).
 //!
 //! What it promises:
@@ -14,16 +14,16 @@
 //!   [`NetworkEvent::Disconnected`] of a peer, and only there, payloads from it arrive.
 //! - Lost connections are dialed again, for ever, with backoff and jitter.
 //! - Everything is bounded: commands, events in number and in bytes (for each peer as well, so that
-//!   one cannot crowd out the others), requests under way, sizes, connections, peers.
+//!   one cannot crowd out the others), payloads that wait for a connection (for each channel of it,
+//!   in number and in bytes), sizes, streams, connections, peers.
 //!
-//! What it does not promise: delivery and order. An acknowledgement means that the payload is in
-//! the receiver's event queue, no more; payloads may arrive twice or in another order. When its
-//! queue is full, the receiver drops the payload without acknowledging it. The layer above resends
-//! regularly, whatever was acknowledged.
+//! What it does not promise: delivery and order. Nothing is acknowledged. What waits for a
+//! connection is lost with it, and when its queue is full, the receiver drops the payload without a
+//! word. The layer above resends regularly, whatever was sent before.
 //!
 //! ```text
 //!   NetworkCommand --> driver --> swarm: allow list, limits, ping, identify,
-//!   NetworkEvent  <-- (1 task) <--         gossip, consensus | bodies | sync | transactions
+//!   NetworkEvent  <-- (1 task) <--         gossip, streams (4 out, 4 in)
 //! ```
 
 mod channel;
@@ -32,6 +32,7 @@ mod gossip;
 mod interface;
 mod peers;
 mod queue;
+mod streams;
 mod swarm;
 
 pub use channel::Channel;

@@ -9,7 +9,7 @@ use libp2p::{
 };
 use tokio::time::Instant;
 
-use super::{Channel, NetworkError, PeerEntry, PeerKey, queue::Share};
+use super::{NetworkError, PeerEntry, PeerKey, queue::Share};
 
 /// The longest list of peers: 31 validators, and the nodes of members that follow.
 pub const PEERS_MAX: usize = 256;
@@ -39,8 +39,6 @@ pub(super) struct Peer {
     pub(super) listed: bool,
     /// Its part of the event queue.
     pub(super) share: Share,
-    /// Requests to it without an answer.
-    pub(super) requests: [usize; Channel::ALL.len()],
     pub(super) reports: Reports,
     dial: Dial,
     gossip: GossipWatch,
@@ -86,7 +84,6 @@ impl Peer {
             addresses: Vec::new(),
             listed: false,
             share: Share::default(),
-            requests: Default::default(),
             reports: Reports::default(),
             dial,
             gossip: GossipWatch { silent_since: None, patience: GOSSIP_SILENCE_MIN },

@@ -16,9 +16,9 @@ use libp2p::{
 };
 
 use super::{
-    Channel, NetworkError, PEERS_MAX,
-    channel::{self, ChannelBehaviour},
+    NetworkError, PEERS_MAX,
     gossip::{self, GossipBehaviour, Topics},
+    streams::{self, STREAMS_OF_CONNECTION_MAX},
 };
 
 /// A node that restarts connects again before its old connection is noticed to be dead, and both
@@ -27,8 +27,8 @@ const CONNECTIONS_OF_PEER_MAX: u32 = 3;
 const CONNECTIONS_MAX: u32 = CONNECTIONS_OF_PEER_MAX * PEERS_MAX as u32;
 /// Connections that have not yet proven who they are, which anybody can open.
 const PENDING_INCOMING_MAX: u32 = 128;
-/// Streams of one connection: the requests of all channels in both directions are 156.
-const STREAMS_MAX: usize = 256;
+/// Streams of one connection, with those of gossip, ping and identify.
+const STREAMS_MAX: usize = 64;
 
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 /// Generous, because a ping waits behind a block on a household uplink.
@@ -38,11 +38,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// Dialing, including the handshakes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-const _: () = {
-    let [a, b, c, d] = Channel::ALL;
-    let requests = a.requests_max() + b.requests_max() + c.requests_max() + d.requests_max();
-    assert!(2 * requests < STREAMS_MAX);
-};
+/// While streams are opened again, the old ones may still be on their way out.
+const _: () = assert!(4 * STREAMS_OF_CONNECTION_MAX <= STREAMS_MAX);
 
 /// Everything that runs over a connection.
 ///
@@ -55,19 +52,14 @@ pub(super) struct Behaviour {
     ping: ping::Behaviour,
     identify: identify::Behaviour,
     pub(super) gossip: GossipBehaviour,
-    consensus: ChannelBehaviour,
-    bodies: ChannelBehaviour,
-    sync: ChannelBehaviour,
-    transactions: ChannelBehaviour,
+    pub(super) streams: streams::Behaviour,
 }
 
 impl Behaviour {
     fn new(key: PublicKey, protocol_id: &str, topics: &Topics) -> Result<Self, NetworkError> {
-        let channel = |channel| {
-            channel::behaviour(channel, protocol_id).ok_or_else(|| {
-                NetworkError::InvalidProtocolId { protocol_id: protocol_id.to_owned() }
-            })
-        };
+        let streams = streams::Behaviour::new(protocol_id).ok_or_else(|| {
+            NetworkError::InvalidProtocolId { protocol_id: protocol_id.to_owned() }
+        })?;
         let limits = ConnectionLimits::default()
             .with_max_pending_incoming(Some(PENDING_INCOMING_MAX))
             .with_max_established(Some(CONNECTIONS_MAX))
@@ -83,20 +75,8 @@ impl Behaviour {
             ping: ping::Behaviour::new(pings),
             identify: identify::Behaviour::new(identity),
             gossip: gossip::behaviour(protocol_id, topics)?,
-            consensus: channel(Channel::Consensus)?,
-            bodies: channel(Channel::Bodies)?,
-            sync: channel(Channel::Sync)?,
-            transactions: channel(Channel::Transactions)?,
+            streams,
         })
-    }
-
-    pub(super) fn channel(&mut self, channel: Channel) -> &mut ChannelBehaviour {
-        match channel {
-            Channel::Consensus => &mut self.consensus,
-            Channel::Bodies => &mut self.bodies,
-            Channel::Sync => &mut self.sync,
-            Channel::Transactions => &mut self.transactions,
-        }
     }
 }
 
