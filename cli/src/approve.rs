@@ -28,7 +28,7 @@ const PREFIX_MIN: usize = 6;
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ApproveCommand {
     #[command(subcommand)]
-    command: Option<ApproveSubcommand>,
+    pub(crate) command: Option<ApproveSubcommand>,
     /// Ids of proposals, or their beginnings
     #[arg(value_name = "PROPOSAL", required_unless_present_any = ["group_buy", "all"])]
     proposals: Vec<String>,
@@ -56,6 +56,8 @@ pub(crate) enum ApproveSubcommand {
 #[derive(Debug, Default, Serialize)]
 struct Approved {
     transactions: Vec<Entered>,
+    /// Approvals that nobody waited for.
+    sent: Vec<TransactionId>,
     skipped: Vec<Skipped>,
 }
 
@@ -203,8 +205,7 @@ fn approve(
                 answer.skipped.push(Skipped { proposal: view.id, reason });
             }
             Outcome::Pending(id) => {
-                let reason = say!("sent as {id}, not decided yet", "已发送（{id}），尚未决定");
-                answer.skipped.push(Skipped { proposal: view.id, reason });
+                answer.sent.push(id);
             }
             Outcome::Refused(problem) => {
                 // Not yours to approve: no matter, unless you asked for this very one.
@@ -225,6 +226,9 @@ impl std::fmt::Display for Approved {
         let mut lines: Vec<String> = self.transactions.iter().map(Entered::to_string).collect();
         for Skipped { proposal, reason } in &self.skipped {
             lines.push(say!("skipped {}: {reason}", "跳过 {}：{reason}", proposal.short()));
+        }
+        for id in &self.sent {
+            lines.push(say!("sent, not decided yet: {id}", "已发送，尚未入账：{id}"));
         }
         if lines.is_empty() {
             lines.push(say!("ok: nothing waits for your approval", "完成：没有等待您同意的提案"));
@@ -261,8 +265,8 @@ fn tell(proposals: &[&ProposalView], session: &Session) -> Result<(), Failure> {
     for view in proposals {
         let by = words.names.name(view.by);
         session.output.note(&say!(
-            "{} by {by}: {}",
-            "{}，{by}提议：{}",
+            "{}  {by} proposes: {}",
+            "{}  {by} 提议：{}",
             view.id.short(),
             words.movement(&view.movement)
         ));

@@ -324,16 +324,19 @@ fn show(view: &OpenGroupBuy, names: &Names, tags: &Tags) -> String {
         word!("BALANCE", "余额"),
     ];
     let accounts = output::table(&headings, accounts);
-    let tallies = view.offers.iter().filter_map(|(index, tally)| {
-        let offer = view.filing.offers.get(usize::from(*index))?;
-        let OfferTally { ordered, purchased, accepted } = tally;
-        Some(vec![
+    let offers = (0u16..).zip(&view.filing.offers).zip(watch::ordered(view));
+    let tallies = offers.map(|((index, offer), ordered)| {
+        // What is ordered does not come from the tally, which has it for limited stock only.
+        let tally = view.offers.iter().find(|(known, _)| *known == index).map(|(_, tally)| tally);
+        let of =
+            |quantity: fn(&OfferTally) -> u64| quantity_text(tally.map_or(0, quantity), offer.unit);
+        vec![
             offer.item.to_string(),
             yuan(offer.price),
-            quantity_text(*ordered, offer.unit),
-            quantity_text(*purchased, offer.unit),
-            quantity_text(*accepted, offer.unit),
-        ])
+            quantity_text(ordered, offer.unit),
+            of(|tally| tally.purchased),
+            of(|tally| tally.accepted),
+        ]
     });
     let headings = [
         word!("ITEM", "商品"),
@@ -629,8 +632,11 @@ fn read_date(value: &toml::Value) -> Result<BusinessDate, FilingError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::genesis::tests::orchard;
-    use ledger_core::types::MemberId;
+    use crate::{genesis::tests::orchard, testing};
+    use ledger_core::{
+        fund::{LineRequest, OrderRequest},
+        types::{HouseholdTag, MemberId, Quantity},
+    };
 
     const GOOD: &str = r#"
 group_buy = "veg-0105"
@@ -719,5 +725,23 @@ quote = 13
         }
         let failure = FilingError("x".into()).in_file("f.toml");
         assert_eq!(failure.number(), crate::exit::USAGE);
+    }
+
+    #[test]
+    fn what_is_ordered_is_shown_before_the_group_buy_forms() {
+        let mut view = testing::group_buy();
+        view.offers.clear();
+        let number = "A1".parse().expect("a number");
+        let line = LineRequest { offer: 0, quantity: Quantity::new(2_500) };
+        let request = OrderRequest {
+            order: number,
+            household: HouseholdTag::new([1; 16]),
+            delivery_code: None,
+            replaces: None,
+            lines: List::new(vec![line]).expect("fits"),
+        };
+        view.orders.push((number, testing::order_of(&request)));
+        let text = show(&view, &names(), &Tags::default());
+        assert!(text.contains("2.500      0.000"), "{text}");
     }
 }

@@ -9,7 +9,7 @@
 
 use crate::{
     exit::Failure,
-    lang::{say, word},
+    lang::{self, Language, say, word},
     output,
 };
 use ledger_core::{
@@ -482,9 +482,10 @@ pub(crate) fn nobody_answers(reasons: &[String]) -> Failure {
     ))
 }
 
-/// The failure that a problem is, without a choice of language.
+/// The failure that a problem is, in the user's language if the node speaks it.
 fn no(problem: &Problem) -> Failure {
-    Failure::refused(output::plain(&problem.detail))
+    let chinese = problem.detail_zh.as_ref().filter(|_| lang::current() == Language::Zh);
+    Failure::refused(output::plain(chinese.unwrap_or(&problem.detail)))
 }
 
 #[cfg(test)]

@@ -27,11 +27,12 @@ pub(crate) struct Failure {
     code: u8,
     message: String,
     help: Option<String>,
+    is_kept: bool,
 }
 
 impl Failure {
     fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None }
+        Self { code, message: message.into(), help: None, is_kept: false }
     }
 
     /// The ledger or the verdict says no.
@@ -107,6 +108,25 @@ impl Failure {
         if self.help.is_some() { self } else { self.help(help) }
     }
 
+    /// What the command was to enter is kept on this computer and will be sent.
+    #[must_use]
+    pub(crate) fn kept(self) -> Self {
+        Self { is_kept: true, ..self }
+    }
+
+    /// The end of a command that was to enter something and did not come as far as signing it: where
+    /// no node answered, the user must know that nothing waits to be sent.
+    #[must_use]
+    pub(crate) fn before_signing(self) -> Self {
+        if self.code != UNREACHABLE || self.is_kept {
+            return self;
+        }
+        self.help(word!(
+            "nothing was kept: enter it again later, or name other nodes with --node",
+            "什么都没有保存，请稍后重新输入；也可用 --node 指定其他节点"
+        ))
+    }
+
     /// How the process ends.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(self.code)
@@ -143,6 +163,16 @@ impl fmt::Display for Failure {
 mod tests {
     use super::*;
     use crate::lang;
+
+    #[test]
+    fn silence_before_signing_says_that_nothing_was_kept() {
+        let silence = || Failure::unreachable("no node answers").help("check the network");
+        assert!(silence().before_signing().to_string().contains("nothing was kept"));
+        let chinese = lang::within(lang::Language::Zh, || silence().before_signing().to_string());
+        assert!(chinese.contains("什么都没有保存，请稍后重新输入"), "{chinese}");
+        assert_eq!(silence().kept().before_signing(), silence().kept());
+        assert_eq!(Failure::refused("no").before_signing(), Failure::refused("no"));
+    }
 
     #[test]
     fn a_failure_says_what_and_what_to_do() {

@@ -99,6 +99,10 @@ pub(crate) enum UnclaimedCommand {
 
 /// `tuan unclaimed pay`.
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "tuan unclaimed pay [OPTIONS] --channel <CHANNEL> --number <NUMBER> <GROUP_BUY> \
+       (--household <HOUSEHOLD> | --supplier <NAME> | --payee <NAME>)"
+)]
 pub(crate) struct PayArgs {
     /// The group buy that it was left from
     group_buy: GroupBuyId,

@@ -60,6 +60,8 @@ pub(crate) enum GoodsCommand {
 
 /// `tuan goods deliver`.
 #[derive(Debug, Args)]
+#[command(override_usage = "tuan goods deliver [OPTIONS] <GROUP_BUY> \
+       (--codes <FILE> | --households <FILE> --evidence <FILE-OR-HASH> | --all --evidence <FILE-OR-HASH>)")]
 pub(crate) struct DeliverArgs {
     /// Which group buy
     group_buy: GroupBuyId,
@@ -363,7 +365,7 @@ fn deliver_by_code(
     codes: Vec<(HouseholdTag, [u8; 16])>,
     session: &Session,
 ) -> Result<(), Failure> {
-    let mut entered = Vec::new();
+    let (mut entered, mut sent) = (Vec::new(), Vec::new());
     let mut text = Vec::new();
     for part in codes.chunks(BATCH_MAX) {
         let codes = List::new(part.to_vec()).unwrap_or_default();
@@ -376,13 +378,16 @@ fn deliver_by_code(
                 text.push(say!("ok: already done: {note}", "完成：此前已办：{note}"));
             }
             Outcome::Pending(id) => {
-                text.push(say!("sent: {id}, not decided yet", "已发送：{id}，尚未决定"));
+                text.push(say!("sent, not decided yet: {id}", "已发送，尚未入账：{id}"));
+                sent.push(id);
             }
             Outcome::Refused(problem) => return Err(session.refusal(&problem)),
         }
     }
-    let already_done = entered.is_empty();
-    let answer = serde_json::json!({ "transactions": entered, "already_done": already_done });
+    let already_done = entered.is_empty() && sent.is_empty();
+    let answer = serde_json::json!({
+        "transactions": entered, "sent": sent, "already_done": already_done,
+    });
     session.output.data(&text.join("\n"), &answer)
 }
 

@@ -2,13 +2,13 @@
 //!
 //! Items go into as few transactions as fit. A transaction is taken whole or not at all, so one that is
 //! refused for what may be a single item is halved until the bad items stand alone: the good ones get
-//! in. Every row of the file ends in exactly one of new, unchanged and refused.
+//! in. Every row of the file ends in exactly one of new, sent, unchanged and refused.
 
 use crate::{
     exit::Failure,
     lang::say,
     output::{self, Progress},
-    session::{Entered, Outcome, Session},
+    session::{self, Entered, Outcome, Session},
 };
 use ledger_core::{api::Problem, fund::BATCH_MAX, transaction::TRANSACTION_BYTES_MAX};
 use serde::Serialize;
@@ -47,6 +47,8 @@ pub(crate) struct Report {
     pub(crate) lines: u64,
     /// Rows that are in the ledger now.
     pub(crate) new: u64,
+    /// Rows that were sent, and nobody waited for what the ledger decides.
+    pub(crate) sent: u64,
     /// Rows that were in the ledger as they are.
     pub(crate) unchanged: u64,
     /// Rows that were not entered.
@@ -56,6 +58,9 @@ pub(crate) struct Report {
     /// Nothing was sent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) dry_run: bool,
+    /// The one thing to enter stood on the command line, so there is neither a file nor a row.
+    #[serde(skip)]
+    pub(crate) is_one_thing: bool,
 }
 
 impl Report {
@@ -71,6 +76,14 @@ impl Report {
     /// A refused [`Failure`] if a row was refused.
     pub(crate) fn finish(mut self, session: &Session) -> Result<(), Failure> {
         self.refused.sort_by_key(|refused| refused.row);
+        if self.is_one_thing
+            && let Some(RefusedRow { reason, .. }) = self.refused.first()
+        {
+            if session.output.is_json() {
+                session.output.data("", &self)?;
+            }
+            return Err(session::refusal(None, reason));
+        }
         let mut text = self.summary();
         for RefusedRow { row, reason } in &self.refused {
             text.push_str(&say!("\nrow {row}: {reason}", "\n第 {row} 行：{reason}"));
@@ -91,15 +104,25 @@ impl Report {
     }
 
     fn summary(&self) -> String {
-        let Self { lines, new, unchanged, refused, transactions, dry_run } = self;
-        let verb = if *dry_run { say!("would be new", "将新增") } else { say!("new", "新增") };
+        let Self { lines, new, sent, unchanged, refused, transactions, dry_run, .. } = self;
         let proof = match transactions.len() {
             0 => String::new(),
             1 => say!("; 1 receipt verified", "；已验证 1 份回执"),
             count => say!("; {count} receipts verified", "；已验证 {count} 份回执"),
         };
-        let ok = if refused.is_empty() { output::ok() } else { "" };
         let refused = refused.len();
+        if *sent > 0 {
+            let sent = say!("{sent} sent, not decided yet", "已发送 {sent} 笔，尚未入账");
+            return match self.is_one_thing {
+                true => sent,
+                false => say!(
+                    "{sent}; of {lines} rows: {new} new, {unchanged} unchanged, {refused} refused{proof}",
+                    "{sent}；共 {lines} 行：新增 {new}，未变 {unchanged}，被拒 {refused}{proof}"
+                ),
+            };
+        }
+        let verb = if *dry_run { say!("would be new", "将新增") } else { say!("new", "新增") };
+        let ok = if refused == 0 { output::ok() } else { "" };
         say!(
             "{ok}{lines} rows: {new} {verb}, {unchanged} unchanged, {refused} refused{proof}",
             "{ok}{lines} 行：{verb} {new}，未变 {unchanged}，被拒 {refused}{proof}"
@@ -149,7 +172,7 @@ pub(crate) fn enter<T: Clone>(
                 report.new += rows.len() as u64;
                 report.transactions.push(entered);
             }
-            Outcome::Pending(_) => report.new += rows.len() as u64,
+            Outcome::Pending(_) => report.sent += rows.len() as u64,
             Outcome::AlreadyDone(_) => report.unchanged += rows.len() as u64,
             Outcome::Refused(problem) if !concerns_an_item(&problem) => {
                 // The reason holds for everything that is left.
@@ -212,6 +235,7 @@ pub(crate) fn run<T: Clone>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lang;
     use ledger_core::{
         crypto::TransactionId,
         types::{Height, LogIndex},
@@ -284,6 +308,24 @@ mod tests {
         )
         .expect("nothing stops it");
         assert_eq!((sent, report.unchanged, report.refused.len()), (2, 1_000, 1_500));
+    }
+
+    #[test]
+    fn what_is_only_sent_is_not_called_done() {
+        let mut report = Report { lines: 3, unchanged: 1, ..Report::default() };
+        let send = |_: &[Item<u64>]| Ok(Outcome::Pending(TransactionId::default()));
+        enter(items(2, 48, 2), &mut report, |p| p.detail.clone(), send).expect("nothing stops it");
+        assert_eq!((report.new, report.sent), (0, 2));
+        let english = report.summary();
+        assert!(
+            english.starts_with("2 sent, not decided yet") && !english.contains("ok"),
+            "{english}"
+        );
+        let chinese = lang::within(lang::Language::Zh, || report.summary());
+        assert!(chinese.starts_with("已发送 2 笔，尚未入账"), "{chinese}");
+        assert!(!chinese.contains("完成"), "{chinese}");
+        let json = serde_json::to_value(&report).expect("JSON");
+        assert_eq!((&json["new"], &json["sent"]), (&0.into(), &2.into()));
     }
 
     #[test]

@@ -42,7 +42,13 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use exit::Failure;
 use lang::{Language, say};
 use session::{Options, Session};
-use std::{env, ffi::OsString, panic, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    panic,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// An audit makes and drops many small things; docs/performance.md says what this saves.
 #[global_allocator]
@@ -155,6 +161,27 @@ impl Command {
             | Self::Man { .. } => false,
         }
     }
+
+    /// Whether it is one that only shows something, among those that may sign.
+    fn only_reads(&self) -> bool {
+        use {
+            approve::{ApproveCommand, ApproveSubcommand},
+            buy::BuyCommand,
+            funds::{DifferenceCommand, ReserveCommand, UnclaimedCommand},
+            order::OrderCommand,
+            pay::PayCommand,
+        };
+        matches!(
+            self,
+            Self::Buy(BuyCommand::List | BuyCommand::Show { .. } | BuyCommand::Watch { .. })
+                | Self::Order(OrderCommand::List { .. } | OrderCommand::Aliases(_))
+                | Self::Pay(PayCommand::List { .. })
+                | Self::Reserve(ReserveCommand::List)
+                | Self::Difference(DifferenceCommand::List)
+                | Self::Unclaimed(UnclaimedCommand::List)
+                | Self::Approve(ApproveCommand { command: Some(ApproveSubcommand::List), .. })
+        )
+    }
 }
 
 /// The command line as the code has it; options of every command come after a command's own.
@@ -229,30 +256,39 @@ fn run(Arguments { options, command }: Arguments) -> Result<(), Failure> {
     if command.may_sign() {
         session.send_left_overs();
     }
+    let enters = command.may_sign() && !command.only_reads();
+    run_command(command, key_file.as_deref(), &session).map_err(|failure| {
+        if enters && !signer::has_signed() { failure.before_signing() } else { failure }
+    })
+}
+
+fn run_command(
+    command: Command,
+    key_file: Option<&Path>,
+    session: &Session,
+) -> Result<(), Failure> {
     match command {
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { out } => manual::pages(&out, session.output),
-        Command::Key(command) => {
-            key::run(&command, key_file.as_deref(), session.secrets(), session.output)
-        }
-        Command::Genesis(command) => genesis::run(&command, key_file.as_deref(), &session),
+        Command::Key(command) => key::run(&command, key_file, session.secrets(), session.output),
+        Command::Genesis(command) => genesis::run(&command, key_file, session),
         Command::Directory(command) => directory::run(&command, session.output),
-        Command::Member(command) => status::members(&command, &session),
-        Command::Buy(command) => buy::run(&command, &session),
-        Command::Order(command) => order::run(&command, &session),
-        Command::Pay(command) => pay::run(&command, &session),
-        Command::Goods(command) => goods::run(&command, &session),
-        Command::Settle(command) => settle::settle(&command, &session),
-        Command::Refund(command) => settle::refund(&command, &session),
-        Command::Reserve(command) => funds::reserve(&command, &session),
-        Command::Difference(command) => funds::difference(&command, &session),
-        Command::Unclaimed(command) => funds::unclaimed(&command, &session),
-        Command::Approve(command) => approve::run(&command, &session),
-        Command::Tx(command) => tx::run(&command, &session),
-        Command::Outbox(command) => outbox::run(&command, &session),
-        Command::Receipt(command) => receipts::run(&command, &session),
-        Command::Audit(command) => audit::run(&command, &session),
-        Command::Status(command) => status::run(&command, &session),
+        Command::Member(command) => status::members(&command, session),
+        Command::Buy(command) => buy::run(&command, session),
+        Command::Order(command) => order::run(&command, session),
+        Command::Pay(command) => pay::run(&command, session),
+        Command::Goods(command) => goods::run(&command, session),
+        Command::Settle(command) => settle::settle(&command, session),
+        Command::Refund(command) => settle::refund(&command, session),
+        Command::Reserve(command) => funds::reserve(&command, session),
+        Command::Difference(command) => funds::difference(&command, session),
+        Command::Unclaimed(command) => funds::unclaimed(&command, session),
+        Command::Approve(command) => approve::run(&command, session),
+        Command::Tx(command) => tx::run(&command, session),
+        Command::Outbox(command) => outbox::run(&command, session),
+        Command::Receipt(command) => receipts::run(&command, session),
+        Command::Audit(command) => audit::run(&command, session),
+        Command::Status(command) => status::run(&command, session),
     }
 }
 

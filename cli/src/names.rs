@@ -66,19 +66,7 @@ pub(crate) fn channel_name(policy: &Policy, id: ChannelId) -> String {
 
 /// Where a group buy stands.
 pub(crate) fn phase(phase: Phase) -> &'static str {
-    let chinese = match phase {
-        Phase::Filed => "已报备",
-        Phase::Open => "开团中",
-        Phase::Formed => "已成团",
-        Phase::Ordered => "已下单",
-        Phase::Received => "已到货",
-        Phase::Delivered => "已交付",
-        Phase::Settled => "已结算",
-        Phase::Rejected => "已驳回",
-        Phase::Failed => "未成团",
-        Phase::Cancelled => "已取消",
-    };
-    word!(phase.name(), chinese)
+    word!(phase.name(), phase.chinese())
 }
 
 /// What a member is.

@@ -219,7 +219,7 @@ fn width() -> Option<usize> {
 
 /// Columns under their headings; Chinese characters count as two wide, numbers stand to the right.
 /// Where the terminal is too narrow, the widest column is wrapped; where that leaves too little, each
-/// row becomes a list.
+/// row becomes a list. Without rows it says so, instead of headings above nothing.
 pub(crate) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     table_within(width(), headings, rows)
 }
@@ -232,6 +232,9 @@ pub(crate) fn table_within(
 ) -> String {
     let rows: Vec<Vec<String>> =
         rows.into_iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
+    if rows.is_empty() {
+        return word!("none", "没有").to_owned();
+    }
     let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
     let widths: Vec<usize> = headings
         .iter()
@@ -342,15 +345,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// A moment as a clock in China shows it.
 pub(crate) fn time(at: TimestampMs) -> String {
-    let moment =
-        i64::try_from(at.get()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    match moment {
-        Some(moment) => {
-            let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-            moment.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
-        }
-        None => format!("{at} ms"),
-    }
+    at.to_china_time()
 }
 
 /// A day as people write it.
@@ -399,6 +394,13 @@ mod tests {
              ab12cd  物业          9.50  结算 veg-0105，付供应商 162.00 元\n\
              ef34    leader-li  1162.00  取消 veg-0106"
         );
+    }
+
+    #[test]
+    fn a_table_without_rows_says_so() {
+        assert_eq!(table(&HEADINGS, []), "none");
+        let chinese = crate::lang::within(crate::lang::Language::Zh, || table(&HEADINGS, []));
+        assert_eq!(chinese, "没有");
     }
 
     #[test]

@@ -144,6 +144,9 @@ pub(crate) struct Money {
 
 /// `tuan pay record`.
 #[derive(Debug, Args)]
+#[command(override_usage = "tuan pay record [OPTIONS] --group-buy <GROUP_BUY> <FILE>
+       tuan pay record [OPTIONS] --group-buy <GROUP_BUY> --number <NUMBER> --channel <CHANNEL> \
+       --household <HOUSEHOLD> --amount <YUAN>")]
 pub(crate) struct RecordArgs {
     /// CSV with the columns number,channel,household,amount,paid_at
     #[arg(conflicts_with_all = ["number", "channel", "household", "amount", "paid_at"])]
@@ -170,6 +173,8 @@ pub(crate) struct RecordArgs {
 
 /// `tuan pay confirm`.
 #[derive(Debug, Args)]
+#[command(override_usage = "tuan pay confirm [OPTIONS] --group-buy <GROUP_BUY> \
+       (--number <NUMBER> --amount <YUAN> | --bill <FILE> | --all-recorded)")]
 pub(crate) struct ConfirmArgs {
     /// Which group buy
     #[arg(long)]
@@ -190,6 +195,8 @@ pub(crate) struct ConfirmArgs {
 
 /// `tuan pay return`.
 #[derive(Debug, Args)]
+#[command(override_usage = "tuan pay return [OPTIONS] \
+       (--group-buy <GROUP_BUY> | --number <NUMBER> --channel <CHANNEL>)")]
 pub(crate) struct ReturnArgs {
     /// The payment
     #[arg(long, requires = "channel", required_unless_present = "group_buy")]
@@ -328,7 +335,8 @@ fn record(args: &RecordArgs, session: &Session) -> Result<(), Failure> {
     };
     let view = session.group_buy(&args.group_buy)?;
     let tags = session.tags(&args.group_buy)?;
-    let (items, report) = plan_records(&rows, &view, &tags, &session.policy()?, now()?);
+    let (items, mut report) = plan_records(&rows, &view, &tags, &session.policy()?, now()?);
+    report.is_one_thing = args.file.is_none();
     import::run(session, items, report, |batch| {
         let payments = batch.iter().map(|item| item.content.clone()).collect();
         let payments = List::new(payments).unwrap_or_default();
@@ -487,7 +495,7 @@ fn confirm(args: &ConfirmArgs, session: &Session) -> Result<(), Failure> {
         }
         (None, Some(number), Some(amount)) => {
             let (confirmation, work) = confirmation(number, payment(&view, &number)?, amount);
-            let mut report = Report { lines: 1, ..Report::default() };
+            let mut report = Report { lines: 1, is_one_thing: true, ..Report::default() };
             let known = payment(&view, &number)?;
             let recorded = known.record.amount().unwrap_or_default();
             if known.state != PaymentState::Recorded {
@@ -500,7 +508,21 @@ fn confirm(args: &ConfirmArgs, session: &Session) -> Result<(), Failure> {
             }
             (vec![item(vec![1], confirmation, work)], report)
         }
-        (None, ..) => plan_all(&view, &policy, session.signer()?.author),
+        (None, ..) => {
+            let author = session.signer()?.author;
+            if !policy.channels.iter().any(|channel| channel.custodian == author) {
+                let name = session.names()?.name(author);
+                return Err(Failure::refused(say!(
+                    "{name} keeps no channel, so there is nothing that it could confirm",
+                    "{name} 不保管任何渠道，没有可确认的付款"
+                ))
+                .help(say!(
+                    "payments are confirmed by the custodian of their channel",
+                    "付款由其渠道的保管人确认"
+                )));
+            }
+            plan_all(&view, &policy, author)
+        }
     };
     import::run(session, items, report, |batch| {
         let confirmations = batch.iter().map(|item| item.content.clone()).collect();

@@ -328,7 +328,7 @@ impl Session {
             Outcome::AlreadyDone(note) => self.already_done(&note),
             Outcome::Pending(id) => {
                 let answer = serde_json::json!({ "id": id, "progress": "pending" });
-                let text = say!("sent: {id}, not decided yet", "已发送：{id}，尚未决定");
+                let text = say!("sent, not decided yet: {id}", "已发送，尚未入账：{id}");
                 self.output.data(&text, &answer)
             }
             Outcome::Refused(problem) => Err(self.refusal(&problem)),
@@ -356,7 +356,7 @@ impl Session {
 }
 
 /// Refusals say what happened, then what to do.
-fn refusal(number: Option<u16>, text: &str) -> Failure {
+pub(crate) fn refusal(number: Option<u16>, text: &str) -> Failure {
     let split = text.split_once("; ").or_else(|| text.split_once('；'));
     let (what, help) = split.map_or((text, None), |(what, help)| (what, Some(help)));
     let failure = match number {

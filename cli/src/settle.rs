@@ -40,6 +40,7 @@ pub(crate) enum SettleCommand {
 
 /// `tuan settle pay`.
 #[derive(Debug, Args)]
+#[command(override_usage = "tuan settle pay [OPTIONS] <GROUP_BUY> (--to <TO> | --all)")]
 pub(crate) struct PayArgs {
     /// Which group buy
     group_buy: GroupBuyId,
@@ -79,6 +80,7 @@ pub(crate) enum Payee {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RefundCommand {
     /// Custodian: proposes to give every open refund back the way it came
+    #[command(override_usage = "tuan refund pay [OPTIONS] (<GROUP_BUY> | --all)")]
     Pay {
         /// Which group buy
         #[arg(required_unless_present = "all")]

@@ -12,7 +12,10 @@ use ledger_core::{
     transaction::{ReceivedTransaction, TRANSACTION_BYTES_MAX, TRANSACTION_VERSION, Transaction},
     types::{DurationMs, MemberId, TimestampMs},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
 use zeroize::Zeroizing;
 
 /// How long a signed transaction may take to be decided, where policy does not ask for less.
@@ -103,6 +106,14 @@ pub(crate) fn load_key(path: Option<&Path>, secrets: &Secrets) -> Result<SecretK
     })
 }
 
+/// Whether this process has signed a transaction.
+static HAS_SIGNED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has signed a transaction, so that something of it may be kept or sent.
+pub(crate) fn has_signed() -> bool {
+    HAS_SIGNED.load(Ordering::Relaxed)
+}
+
 /// A member with its key: makes transactions of one chain.
 pub(crate) struct Signer {
     key: SecretKey,
@@ -180,6 +191,7 @@ impl Signer {
             action,
         }
         .sign(&self.key);
+        HAS_SIGNED.store(true, Ordering::Relaxed);
         let length = signed.bytes().len();
         if length > TRANSACTION_BYTES_MAX {
             return Err(Failure::usage(say!(

@@ -196,16 +196,12 @@ impl Picture {
             });
             costs.fold(Fen::ZERO, Fen::saturating_add)
         };
-        let items = (0u16..).zip(&filing.offers).map(|(index, offer)| {
-            let lines = orders.iter().flat_map(|order| &order.lines);
-            let taken = lines.filter(|line| line.offer == index);
-            ItemPicture {
-                item: offer.item,
-                price: offer.price,
-                unit: offer.unit,
-                ordered: taken.map(|line| u64::from(line.quantity.get())).sum(),
-                stock: offer.stock,
-            }
+        let items = filing.offers.iter().zip(ordered(view)).map(|(offer, ordered)| ItemPicture {
+            item: offer.item,
+            price: offer.price,
+            unit: offer.unit,
+            ordered,
+            stock: offer.stock,
         });
         let covered = covered(view, &orders, cost);
         let households_covered: BTreeSet<_> = covered.iter().map(|order| order.household).collect();
@@ -237,6 +233,19 @@ impl Picture {
             items: items.collect(),
         }
     }
+}
+
+/// How much of each offer the orders take, in the order of the filing.
+///
+/// The ledger itself counts along only where the stock is limited, so the lines are added up here.
+pub(crate) fn ordered(view: &OpenGroupBuy) -> Vec<u64> {
+    let mut ordered = vec![0_u64; view.filing.offers.len()];
+    for line in view.orders.iter().flat_map(|(_, order)| &order.lines) {
+        if let Some(sum) = ordered.get_mut(usize::from(line.offer)) {
+            *sum = sum.saturating_add(u64::from(line.quantity.get()));
+        }
+    }
+    ordered
 }
 
 /// The orders that are paid in full: as the ledger decided, or as it would decide now, with each

@@ -4,7 +4,15 @@
 //! checks run in the order of docs/fund-rules.md section "Refusals", form before authority before
 //! state before money, and stop at the first.
 
-use crate::types::{Fen, MemberId, TimestampMs};
+mod words;
+
+pub use words::{FilingFault, Party};
+
+use crate::{
+    fund::Phase,
+    types::{Fen, MemberId, TimestampMs},
+};
+use words::Told;
 
 macro_rules! refusals {
     ($($(#[$doc:meta])* $number:literal $name:ident { $($field:ident: $type:ty),* } $en:literal $zh:literal)*) => {
@@ -36,13 +44,19 @@ macro_rules! refusals {
             /// What happened and what to do, in English.
             #[must_use]
             pub fn english(&self) -> String {
-                match self { $(Self::$name { $($field),* } => { $(let _ = $field;)* format!($en) })* }
+                match self { $(Self::$name { $($field),* } => {
+                    $(let $field = Told::english($field);)*
+                    format!($en)
+                })* }
             }
 
             /// What happened and what to do, in Chinese.
             #[must_use]
             pub fn chinese(&self) -> String {
-                match self { $(Self::$name { $($field),* } => { $(let _ = $field;)* format!($zh) })* }
+                match self { $(Self::$name { $($field),* } => {
+                    $(let $field = Told::chinese($field);)*
+                    format!($zh)
+                })* }
             }
         }
 
@@ -75,10 +89,10 @@ refusals! {
         "签名与成员密钥不符；请检查密钥文件"
     105 Expired { expires: TimestampMs, now: TimestampMs }
         "the transaction expired at {expires}, the ledger is at {now}; sign it again"
-        "交易已于 {expires} 过期，账本时间为 {now}；请重新签名"
+        "交易已于{expires} 过期，账本时间为{now}；请重新签名"
     106 ExpiresTooLate { max: TimestampMs }
         "the expiry lies too far ahead, at most {max} is allowed; check your clock and sign again"
-        "有效期过长，最晚为 {max}；请检查时钟后重新签名"
+        "有效期过长，最晚为{max}；请检查时钟后重新签名"
     107 AlreadyInLedger { log_index: u64 }
         "this transaction is entry {log_index} of the ledger already; nothing more to do"
         "该交易已在账本中，序号 {log_index}；无需重复提交"
@@ -93,9 +107,9 @@ refusals! {
         "节点暂时已满；请在 {retry_after_ms} 毫秒后重试，或换一个节点"
 
     // 2xx: who may do this.
-    200 WrongRole { needed: &'static str }
+    200 WrongRole { needed: Party }
         "only {needed} may do this; ask them to sign it"
-        "只有 {needed} 可以这样做；请由其签名"
+        "只有{needed}可以这样做；请由其签名"
     201 NotTheLeader { leader: MemberId }
         "only its leader, member {leader}, may do this for this group buy"
         "只有该团的团长（成员 {leader}）可以这样做"
@@ -128,18 +142,18 @@ refusals! {
     302 GroupBuyClosed {}
         "that group buy is closed; its receipts and seal remain"
         "该团购已结清关闭；回执与封存仍可查"
-    303 WrongPhase { phase: &'static str, needed: &'static str }
+    303 WrongPhase { phase: Phase, needed: Vec<Phase> }
         "the group buy is {phase}, this needs {needed}"
-        "团购状态为 {phase}，此操作需要 {needed}"
+        "团购状态为{phase}，此操作要求{needed}"
     304 FilingDiffers {}
         "the filing named is not that of this group buy; read it again with `tuan buy show`"
         "所引报备与该团购不符；请用 tuan buy show 重新查看"
-    305 BadFiling { detail: &'static str }
+    305 BadFiling { detail: FilingFault }
         "the filing cannot be accepted: {detail}"
         "报备不能受理：{detail}"
     306 CutOffPassed { cut_off: TimestampMs }
         "orders closed at {cut_off}; ask the leader about the next group buy"
-        "已于 {cut_off} 截单；请等下一团"
+        "已于{cut_off} 截单；请等下一团"
     307 TooManyGroupBuys { max: u32 }
         "{max} group buys are open already; close some first"
         "同时进行的团购已达 {max} 个；请先结清一些"
@@ -241,7 +255,7 @@ refusals! {
         "您已签过该验收单；等待对方签名"
     606 TooEarly { at: TimestampMs }
         "this is possible from {at} on"
-        "须到 {at} 之后方可进行"
+        "须到{at} 之后方可进行"
     607 ProposalUnknown {}
         "there is no such proposal waiting; it was carried out, rejected, or has lapsed"
         "没有此待批事项；它已执行、被否决或已失效"
@@ -294,8 +308,32 @@ mod tests {
     #[test]
     fn numbers_ascend_so_none_is_given_twice() {
         assert!(Refusal::ALL.windows(2).all(|pair| pair[0].0 < pair[1].0));
-        let refusal = Refusal::CutOffPassed { cut_off: TimestampMs::new(5) };
+        let cut_off = TimestampMs::new(1_767_607_200_000);
+        let refusal = Refusal::CutOffPassed { cut_off };
         assert_eq!((refusal.number(), refusal.name()), (306, "CutOffPassed"));
-        assert!(refusal.english().contains('5') && refusal.chinese().contains("截单"));
+        assert!(refusal.english().contains("2026-01-05 18:00:00 (UTC+8)"), "{refusal}");
+        assert!(refusal.chinese().contains("已于北京时间 2026-01-05 18:00:00 截单"));
+    }
+
+    #[test]
+    fn a_chinese_refusal_has_no_english_in_it() {
+        let refusals = [
+            Refusal::WrongRole { needed: Party::FiledSupplier },
+            Refusal::WrongPhase {
+                phase: Phase::Received,
+                needed: vec![Phase::Delivered, Phase::Settled],
+            },
+            Refusal::TooEarly { at: TimestampMs::new(1_795_402_440_492) },
+            Refusal::BadFiling { detail: FilingFault::NoOffers },
+        ];
+        for refusal in &refusals {
+            let text = refusal.chinese();
+            assert!(!text.chars().any(|c| c.is_ascii_alphabetic()), "{text}");
+        }
+        assert_eq!(refusals[1].chinese(), "团购状态为“已到货”，此操作要求“已交付”或“已结算”");
+        assert_eq!(
+            refusals[1].english(),
+            "the group buy is RECEIVED, this needs DELIVERED or SETTLED"
+        );
     }
 }

@@ -597,7 +597,7 @@ type Fault = (fn(&mut Filing), &'static str);
 #[test]
 fn every_fault_of_a_filing_is_named() {
     let detail = |change: fn(&mut Filing)| match file_refusal(change) {
-        Refusal::BadFiling { detail } => detail,
+        Refusal::BadFiling { detail } => detail.english(),
         other => panic!("{other}"),
     };
     let faults: [Fault; 10] = [

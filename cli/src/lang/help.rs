@@ -596,6 +596,10 @@ fn cut(text: &str, room: Option<usize>) -> String {
 fn usage_of(command: &mut Command) -> String {
     let usage = command.render_usage().to_string();
     let usage = usage.trim_start_matches("Usage:").trim().replace("[OPTIONS]", "[选项]");
+    // Where a command says its usage itself, the names of values are still English.
+    let usage = VALUES.iter().fold(usage, |usage, (english, chinese)| {
+        usage.replace(&format!("<{english}>"), &format!("<{chinese}>"))
+    });
     let lines: Vec<&str> = usage.lines().map(str::trim).collect();
     lines.join("\n      ")
 }
@@ -740,6 +744,31 @@ mod tests {
     }
 
     #[test]
+    fn usage_names_what_must_be_written_in_both_languages() {
+        for (path, english_part, chinese_part) in [
+            (["settle", "pay"], "(--to <TO> | --all)", "(--to <收款方> | --all)"),
+            (["refund", "pay"], "(<GROUP_BUY> | --all)", "(<团购> | --all)"),
+            (["pay", "record"], "--household <HOUSEHOLD> --amount <YUAN>", "--amount <元>"),
+            (["pay", "confirm"], "| --bill <FILE> |", "--amount <元> | --bill <文件>"),
+            (["pay", "return"], "--number <NUMBER> --channel", "--number <流水号> --channel"),
+            (["goods", "deliver"], "(--codes <FILE> |", "(--codes <文件> |"),
+            (["unclaimed", "pay"], "(--household <HOUSEHOLD> |", "(--household <户号> |"),
+        ] {
+            let mut english = english_command();
+            english.build();
+            for (command, part) in
+                [(english, english_part), (chinese(english_command(), Some(100)), chinese_part)]
+            {
+                let inner = path.iter().fold(&command, |command, name| {
+                    command.find_subcommand(name).expect("is there")
+                });
+                let usage = inner.clone().render_usage().to_string();
+                assert!(usage.contains(part), "{part} in {usage}");
+            }
+        }
+    }
+
+    #[test]
     fn no_english_is_left_in_chinese_help() {
         fn walk(command: &Command) {
             let help = command.clone().render_long_help().to_string();
@@ -761,8 +790,8 @@ mod tests {
                 .iter()
                 .fold(&command, |command, name| command.find_subcommand(name).expect("is there"));
             let help = inner.clone().render_help().to_string();
-            let (_, lists) = help.split_once("\n\n").expect("what it is, then lists");
-            let lists = lists.lines().filter(|line| !line.starts_with("用法："));
+            let lists = help.splitn(3, "\n\n").nth(2).expect("what it is, its usage, then lists");
+            let lists = lists.lines();
             let wide: Vec<_> = lists.filter(|line| line.width() > 50).collect();
             assert!(wide.is_empty(), "{path:?}: {wide:?}\n{help}");
         }

@@ -64,6 +64,7 @@ impl Left {
         );
         if self.unreachable { Failure::unreachable(text) } else { Failure::incomplete(text) }
             .help(help)
+            .kept()
     }
 }
 

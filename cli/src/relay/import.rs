@@ -437,6 +437,10 @@ fn summary(report: &Report, plan: &Plan) -> String {
         "录入、修改或取消 {new} 个订单，{unchanged} 个不变，{} 个被拒；验证回执 {receipts} 份",
         refused.len()
     );
+    if report.sent > 0 {
+        let sent = report.sent;
+        text.push_str(&say!("; {sent} sent, not decided yet", "；已发送 {sent} 笔，尚未入账"));
+    }
     for row in refused {
         let (line, reason) = (row.row, &row.reason);
         text.push_str(&say!("\nline {line}: {reason}", "\n第 {line} 行：{reason}"));

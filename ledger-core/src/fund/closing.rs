@@ -123,9 +123,9 @@ impl Desk<'_, '_> {
     /// Gives a group buy up before its goods arrived (G41).
     pub(super) fn cancel(&mut self) -> Result<(), Refusal> {
         let phase = self.group_buy.header.phase;
-        if !matches!(phase, Phase::Filed | Phase::Open | Phase::Formed | Phase::Ordered) {
-            let needed = "FILED, OPEN, FORMED or ORDERED";
-            return Err(Refusal::WrongPhase { phase: phase.name(), needed });
+        let before_arrival = [Phase::Filed, Phase::Open, Phase::Formed, Phase::Ordered];
+        if !before_arrival.contains(&phase) {
+            return Err(Refusal::WrongPhase { phase, needed: before_arrival.to_vec() });
         }
         self.refund_all_escrow()?;
         self.enter(Phase::Cancelled);

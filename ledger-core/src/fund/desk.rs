@@ -193,7 +193,7 @@ impl Desk<'_, '_> {
         if now == phase {
             Ok(())
         } else {
-            Err(Refusal::WrongPhase { phase: now.name(), needed: phase.name() })
+            Err(Refusal::WrongPhase { phase: now, needed: vec![phase] })
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     codec::{Decode, Encode, List, encode},
     crypto::{Digest, Domain},
     merkle::Table,
-    refusal::Refusal,
+    refusal::{FilingFault, Refusal},
     types::{
         BusinessDate, DurationMs, Fen, GroupBuyId, ItemCode, MemberId, Quantity, TimestampMs, Unit,
         UnitPrice,
@@ -188,42 +188,40 @@ impl Filing {
         let bad = |detail| Err(Refusal::BadFiling { detail });
         let role = |id: &MemberId| members.get(id).map(|member| member.role);
         if role(&self.supplier) != Some(Role::Supplier) {
-            return bad("the supplier is not a registered supplier");
+            return bad(FilingFault::NoSupplier);
         }
         if role(&self.property) != Some(Role::Property) {
-            return bad("the property payee is not the registered property company");
+            return bad(FilingFault::NoProperty);
         }
         if role(&self.delivery).is_none() || role(&self.packing).is_none() {
-            return bad("a payee is not a registered member");
+            return bad(FilingFault::UnknownPayee);
         }
         if self.offers.is_empty() {
-            return bad("it offers nothing");
+            return bad(FilingFault::NoOffers);
         }
         let mut seen = std::collections::BTreeSet::new();
         for offer in &self.offers {
             if offer.price.get() == 0 {
-                return bad("an offer has no price");
+                return bad(FilingFault::NoPrice);
             }
             if offer.split.sum() != u64::from(offer.price.get()) {
-                return bad("the parts of a price do not add up to it");
+                return bad(FilingFault::PartsDiffer);
             }
             if offer.split.goods != offer.quote.min(offer.price) {
-                return bad(
-                    "the goods part must be the quote, or the price where the quote is above it",
-                );
+                return bad(FilingFault::GoodsDiffer);
             }
             if !seen.insert((offer.item, offer.price)) {
-                return bad("an item is offered twice at one price");
+                return bad(FilingFault::OfferedTwice);
             }
         }
         if !(now < self.cut_off
             && self.cut_off <= self.confirm_by
             && self.confirm_by < self.deliver_by)
         {
-            return bad("deadlines must lie ahead, in the order cut_off, confirm_by, deliver_by");
+            return bad(FilingFault::DeadlinesDisordered);
         }
         if self.retention_basis_points > 10_000 {
-            return bad("more than everything would be retained");
+            return bad(FilingFault::RetainsTooMuch);
         }
         let related = members.get(&leader).is_some_and(|m| m.related.contains(&self.supplier))
             || members.get(&self.supplier).is_some_and(|m| m.related.contains(&leader));

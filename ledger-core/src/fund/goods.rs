@@ -10,7 +10,7 @@ use super::{
 use crate::{
     codec::{Decode, Encode, List, encode},
     crypto::{Digest, Domain},
-    refusal::Refusal,
+    refusal::{Party, Refusal},
     types::{Fen, GroupBuyId, HouseholdTag, Quantity},
 };
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ impl Desk<'_, '_> {
                 || self.members.get(&id).is_some_and(|member| member.role == Role::Property)
         };
         if author != supplier && !receives(author) {
-            return Err(Refusal::WrongRole { needed: "leader, property company or the supplier" });
+            return Err(Refusal::WrongRole { needed: Party::Receiver });
         }
         self.require_phase(Phase::Ordered)?;
         self.check_note(note)?;
@@ -63,7 +63,7 @@ impl Desk<'_, '_> {
             Some(half) if half.by != author && half.note == digest => {
                 // One signature must be the supplier's, the other from whoever received.
                 if (half.by == supplier) == (author == supplier) {
-                    return Err(Refusal::WrongRole { needed: "the other side of the goods note" });
+                    return Err(Refusal::WrongRole { needed: Party::OtherSideOfNote });
                 }
                 self.receive(note)
             }

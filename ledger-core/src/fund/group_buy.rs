@@ -72,6 +72,23 @@ impl Phase {
         }
     }
 
+    /// The phase as people in China say it.
+    #[must_use]
+    pub const fn chinese(self) -> &'static str {
+        match self {
+            Self::Filed => "已报备",
+            Self::Open => "开团中",
+            Self::Formed => "已成团",
+            Self::Ordered => "已下单",
+            Self::Received => "已到货",
+            Self::Delivered => "已交付",
+            Self::Settled => "已结算",
+            Self::Rejected => "已驳回",
+            Self::Failed => "未成团",
+            Self::Cancelled => "已取消",
+        }
+    }
+
     /// Whether nothing can happen any more but paying out what is owed.
     #[must_use]
     pub const fn is_final(self) -> bool {

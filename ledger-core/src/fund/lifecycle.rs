@@ -15,7 +15,7 @@ use crate::{
     codec::{Decode, Encode, List, encode},
     crypto::{Digest, Domain, TransactionId},
     merkle::Table,
-    refusal::Refusal,
+    refusal::{Party, Refusal},
     types::{Fen, GroupBuyId, MemberId, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,7 @@ impl Fund {
     }
 
     fn file(&mut self, context: &mut Context<'_>, filing: &Filing) -> Result<(), Refusal> {
-        self.require_role(context.author, &[Role::Leader], "a group leader")?;
+        self.require_role(context.author, &[Role::Leader], Party::Leader)?;
         let id = filing.group_buy;
         let digest = filing.digest();
         context.charge(1 + filing.offers.len());
@@ -222,15 +222,13 @@ impl Desk<'_, '_> {
         let supplier = self.group_buy.filing.supplier;
         match decision {
             FilingDecision::Accept if author != supplier => {
-                return Err(Refusal::WrongRole { needed: "the supplier that the filing names" });
+                return Err(Refusal::WrongRole { needed: Party::FiledSupplier });
             }
             FilingDecision::Approve if !on_board => {
-                return Err(Refusal::WrongRole { needed: "property company or committee" });
+                return Err(Refusal::WrongRole { needed: Party::Board });
             }
             FilingDecision::Reject(_) if !on_board && author != supplier => {
-                return Err(Refusal::WrongRole {
-                    needed: "property company, committee or the supplier that the filing names",
-                });
+                return Err(Refusal::WrongRole { needed: Party::BoardOrFiledSupplier });
             }
             FilingDecision::Approve if related(self.members, author, leader) => {
                 return Err(Refusal::Related { other: leader });
@@ -355,7 +353,7 @@ impl Desk<'_, '_> {
 
     fn confirm_purchase_order(&mut self, total: Fen, order: &Digest) -> Result<(), Refusal> {
         if self.context.author != self.group_buy.filing.supplier {
-            return Err(Refusal::WrongRole { needed: "the supplier that the filing names" });
+            return Err(Refusal::WrongRole { needed: Party::FiledSupplier });
         }
         self.require_phase(Phase::Formed)?;
         let expected = self.group_buy.header.purchase_total;

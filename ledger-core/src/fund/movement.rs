@@ -17,7 +17,7 @@ use crate::{
     codec::{Decode, Encode, List, encode},
     crypto::{Digest, Domain, TransactionId},
     merkle::record_by_encoding,
-    refusal::Refusal,
+    refusal::{Party, Refusal},
     types::{Code, Fen, GroupBuyId, HouseholdTag, MemberId, PaymentNo, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
@@ -418,11 +418,11 @@ impl Fund {
                 self.policy.require_custodian(*channel, author)
             }
             Duty::PropertyThenCommittee => {
-                self.require_role(author, &[Role::Property], "the property company").map(drop)
+                self.require_role(author, &[Role::Property], Party::Property).map(drop)
             }
             Duty::Board => {
                 let board = [Role::Property, Role::Committee];
-                self.require_role(author, &board, "property company or committee").map(drop)
+                self.require_role(author, &board, Party::Board).map(drop)
             }
             Duty::LeaderThen(leader, _) | Duty::LeaderThenBoard(leader) => {
                 if author == *leader {
@@ -437,18 +437,16 @@ impl Fund {
     fn require_approver(&self, duty: &Duty, author: MemberId, by: MemberId) -> Result<(), Refusal> {
         let role = self.member(author)?.role;
         let (allowed, needed) = match duty {
-            Duty::Custodian(_) => {
-                (role.is_organisation(), "an organisation other than the custodian")
-            }
-            Duty::Custodians { to, .. } => (author == *to, "the custodian of the other channel"),
-            Duty::PropertyThenCommittee => (role == Role::Committee, "the committee"),
+            Duty::Custodian(_) => (role.is_organisation(), Party::OtherOrganisation),
+            Duty::Custodians { to, .. } => (author == *to, Party::OtherChannelCustodian),
+            Duty::PropertyThenCommittee => (role == Role::Committee, Party::Committee),
             Duty::Board => (
                 matches!(role, Role::Property | Role::Committee) && role != self.member(by)?.role,
-                "the other of property company and committee",
+                Party::OtherOfBoard,
             ),
-            Duty::LeaderThen(_, approver) => (author == *approver, "the custodian of the channel"),
+            Duty::LeaderThen(_, approver) => (author == *approver, Party::ChannelCustodian),
             Duty::LeaderThenBoard(_) => {
-                (matches!(role, Role::Property | Role::Committee), "property company or committee")
+                (matches!(role, Role::Property | Role::Committee), Party::Board)
             }
         };
         if allowed { Ok(()) } else { Err(Refusal::WrongRole { needed }) }

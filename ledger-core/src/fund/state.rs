@@ -13,7 +13,7 @@ use crate::{
     accounting::{Account, AccountName as _, Totals},
     crypto::TransactionId,
     merkle::Table,
-    refusal::Refusal,
+    refusal::{Party, Refusal},
     types::{Fen, GroupBuyId, MemberId, PaymentNo},
 };
 use imbl::OrdSet;
@@ -70,7 +70,7 @@ impl Fund {
         &self,
         author: MemberId,
         roles: &[Role],
-        needed: &'static str,
+        needed: Party,
     ) -> Result<Role, Refusal> {
         let role = self.member(author)?.role;
         if roles.contains(&role) { Ok(role) } else { Err(Refusal::WrongRole { needed }) }

@@ -174,6 +174,33 @@ impl TimestampMs {
     pub fn after(self, duration: DurationMs) -> Self {
         Self(self.0.saturating_add(duration.0))
     }
+
+    /// The moment as a clock in China shows it, to the second: `2026-01-05 18:00:00`.
+    ///
+    /// Past the year 9999, which no clock shows, the milliseconds.
+    #[must_use]
+    pub fn to_china_time(self) -> String {
+        const DAY: u64 = 24 * 3_600;
+        const AHEAD_OF_UTC: u64 = 8 * 3_600;
+        /// From 0000-03-01, where the years of this calculation begin, to 1970-01-01.
+        const DAYS_BEFORE_1970: u64 = 719_468;
+        const DAYS_OF_400_YEARS: u64 = 146_097;
+        let seconds = self.0 / 1_000 + AHEAD_OF_UTC;
+        let (days, of_day) = (seconds / DAY + DAYS_BEFORE_1970, seconds % DAY);
+        let (era, of_era) = (days / DAYS_OF_400_YEARS, days % DAYS_OF_400_YEARS);
+        // Years begin in March, so that the leap day is the last of its year.
+        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year + year / 4 - year / 100);
+        let month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * month + 2) / 5 + 1;
+        let (month, next_year) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+        let year = era * 400 + year + next_year;
+        if year > 9_999 {
+            return format!("{self} ms");
+        }
+        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+    }
 }
 
 impl Fen {
@@ -236,6 +263,24 @@ hex_text!(HouseholdTag, 16);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_told_as_clocks_in_china_show_them() {
+        for (ms, text) in [
+            (0, "1970-01-01 08:00:00"),
+            (951_753_599_999, "2000-02-28 23:59:59"),
+            (951_753_600_000, "2000-02-29 00:00:00"),
+            (951_840_000_000, "2000-03-01 00:00:00"),
+            (1_767_196_799_999, "2025-12-31 23:59:59"),
+            (1_767_225_600_000, "2026-01-01 08:00:00"),
+            (4_107_513_600_000, "2100-03-01 00:00:00"),
+            (253_402_271_999_000, "9999-12-31 23:59:59"),
+            (253_402_272_000_000, "253402272000000 ms"),
+            (u64::MAX, "18446744073709551615 ms"),
+        ] {
+            assert_eq!(TimestampMs::new(ms).to_china_time(), text);
+        }
+    }
 
     #[test]
     fn amounts_are_read_exactly_or_not_at_all() {

@@ -119,8 +119,10 @@ pub(super) fn stopping() -> ApiError {
     )
 }
 
-fn not_found(what: impl std::fmt::Display) -> ApiError {
-    problem(404, "not-found", format!("there is no {what} here"), format!("这里没有 {what}"))
+/// `what` is how Chinese calls the kind of thing that `english` names.
+fn not_found(english: &str, what: &str, name: impl std::fmt::Display) -> ApiError {
+    let english = format!("there is no {english} {name} here");
+    problem(404, "not-found", english, format!("这里没有{what} {name}"))
 }
 
 fn bad_name(name: &str) -> ApiError {
@@ -228,7 +230,7 @@ pub(super) async fn transaction(
         let progress = Progress::Pending;
         return Ok(Json(Submitted { id, progress, height: None, log_index: None }));
     }
-    Err(not_found(format!("transaction {id}")))
+    Err(not_found("transaction", "交易", id))
 }
 
 pub(super) async fn status(Extract(shared): Extract<Shared>) -> Answer<Status> {
@@ -317,7 +319,7 @@ pub(super) async fn group_buy(
     }
     let chain = snapshot.chain.clone();
     let closing = blocking(move || seal(&chain, &id)).await?;
-    closing.map(Json).ok_or_else(|| not_found(format!("group buy {id}")))
+    closing.map(Json).ok_or_else(|| not_found("group buy", "团购", id))
 }
 
 fn seal(chain: &ChainStore, id: &GroupBuyId) -> Result<Option<GroupBuyView>, ChainStoreError> {
@@ -340,7 +342,7 @@ fn of_open(
     let id: GroupBuyId = name.parse().map_err(|_| bad_name(name))?;
     let snapshot = shared.snapshot();
     let open = snapshot.state.fund().group_buys.get(&id);
-    answer(open.ok_or_else(|| not_found(format!("open group buy {id}")))?)
+    answer(open.ok_or_else(|| not_found("open group buy", "进行中的团购", id))?)
 }
 
 pub(super) async fn orders(
@@ -440,7 +442,7 @@ pub(super) async fn entry(
         let height = receipt.block.header.height;
         Ok(Some(EntryView { log_index: index, height, entry, receipt: receipt.to_text() }))
     });
-    view.await?.map(Json).ok_or_else(|| not_found(format!("entry {index}")))
+    view.await?.map(Json).ok_or_else(|| not_found("entry", "条目", index))
 }
 
 pub(super) async fn block(
@@ -451,7 +453,7 @@ pub(super) async fn block(
     let snapshot = shared.snapshot();
     let chain = snapshot.chain.clone();
     let found = blocking(move || chain.block(Height::new(height))).await?;
-    let decided = found.ok_or_else(|| not_found(format!("block {height}")))?;
+    let decided = found.ok_or_else(|| not_found("block", "区块", height))?;
     let header = decided.block.header;
     let entries = decided.block.entries.len() as u64;
     let signer = |index| {
