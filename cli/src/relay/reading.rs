@@ -645,7 +645,13 @@ impl<'a> Reader<'a> {
                 Token::Door(_) | Token::Household(_) => {}
                 Token::Remark(text) => read.remarks.push(text.clone()),
                 Token::Unknown(word) => {
-                    if changes_meaning(word) {
+                    // 苹果四五斤, 土豆两三斤: a number that is not certain.
+                    let range = matches!(tokens.get(index + 1), Some(Token::Amount(_)))
+                        && word
+                            .chars()
+                            .next_back()
+                            .is_some_and(|c| !c.is_ascii() && number::number_at(&[c], 0).is_some());
+                    if range || changes_meaning(word) {
                         return Err(Trouble::Unclear(say!(
                             "what does {word} mean here?",
                             "“{word}”是什么意思？"
@@ -1256,9 +1262,9 @@ const WITHDRAWING: [&str; 8] = ["X", "XX", "已取货", "取货", "已取", "已
 
 /// Words that say how much, that it is not certain, or that it is about something else: never names.
 fn changes_meaning(word: &str) -> bool {
-    const WORDS: [&str; 18] = [
-        "半", "两", "大约", "大概", "约", "多", "少", "减", "几", "至", "到", "号", "OR", "AND",
-        "X", "也", "都", "不",
+    const WORDS: [&str; 22] = [
+        "月", "千", "百", "万", "半", "两", "大约", "大概", "约", "多", "少", "减", "几", "至",
+        "到", "号", "OR", "AND", "X", "也", "都", "不",
     ];
     const PARTS: [&str; 38] = [
         "或",
@@ -1306,7 +1312,8 @@ fn changes_meaning(word: &str) -> bool {
     let number = number::number_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
     unit || weight
         || number
-        || word.starts_with('号')
+        || word.starts_with(['号', '.'])
+        || (0..chars.len()).any(|i| number::measure_at(&chars, i).is_some())
         || WORDS.contains(&word)
         || WITHDRAWING.contains(&word)
         || PARTS.iter().any(|part| word.contains(part))

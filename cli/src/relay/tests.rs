@@ -434,6 +434,21 @@ fn nothing_is_withdrawn_while_a_line_may_be_an_order_that_was_not_read() {
 }
 
 #[test]
+fn an_amount_that_is_not_certain_is_asked_about() {
+    let (view, words) = shop_named("veg");
+    let memory = remembered(&view, &words);
+    for text in ["土豆四五斤", "土豆两三斤", "土豆 3 .5斤", "土豆1.斤", "土豆2斤？"]
+    {
+        let reading = read_with(&format!("1. 3-201 {text}\n"), &view, &memory);
+        let about = |question: &super::question::Question| {
+            matches!(question.subject, super::question::Subject::Entry { .. })
+        };
+        assert!(reading.households["3-201"].open, "{text}");
+        assert!(reading.questions.iter().all(about), "{text}: {:?}", reading.questions);
+    }
+}
+
+#[test]
 fn a_word_that_changes_an_order_is_never_learned_as_a_name() {
     let (view, words) = shop_named("potato");
     let mut memory = remembered(&view, &words);
