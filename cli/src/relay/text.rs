@@ -367,7 +367,11 @@ mod tests {
             "+8613812345678",
             "尾号5678",
         ] {
-            let (_, text, _) = one(&format!("3-201 土豆2份 {phone}"));
+            let pasted = format!("3. 3-201 土豆２份，{phone}");
+            let (_, text, _) = one(&pasted);
+            let original = line(&pasted).original;
+            assert!(original.starts_with("3-201 土豆") && original.contains('，'), "{original}");
+            assert!(!original.contains("5678") && !original.contains("6543"), "{original}");
             assert!(
                 text.contains(PHONE) && !text.contains("5678") && !text.contains("654"),
                 "{text}"
