@@ -30,6 +30,8 @@ pub(super) struct Place {
     pub(super) begin: usize,
     pub(super) end: usize,
     pub(super) door: Door,
+    /// The unit 单元 that was written beside a door of which the directory names none.
+    pub(super) unit: Option<String>,
 }
 
 /// Something that is written like a door.
@@ -124,7 +126,7 @@ impl Doors {
             if !shape.vague
                 && let [one] = self.by_key.get(&keys(part)).map_or(&[][..], Vec::as_slice)
             {
-                return Some(Place { begin, end, door: Door::Known(one.clone()) });
+                return Some(Place { begin, end, door: Door::Known(one.clone()), unit: None });
             }
         }
         let end = room_suffix(chars, shape.end);
@@ -137,12 +139,12 @@ impl Doors {
             let whole = stands_alone(chars, begin, end) && begin == 0;
             let door = Door::Unclear { written: written(), perhaps };
             let has_choice = matches!(&door, Door::Unclear { perhaps, .. } if !perhaps.is_empty());
-            return (whole && has_choice).then_some(Place { begin, end, door });
+            return (whole && has_choice).then_some(Place { begin, end, door, unit: None });
         }
         let key = keys(&shape.groups);
         let perhaps = if shape.vague { self.ending(&key) } else { self.alike(&key) };
         // A unit that the directory does not know is said beside a door that it does.
-        if let ([first, _, last], [one]) = (key.as_slice(), perhaps.as_slice())
+        if let ([first, unit, last], [one]) = (key.as_slice(), perhaps.as_slice())
             && shape.explicit
             && self
                 .by_key
@@ -150,12 +152,17 @@ impl Doors {
                 .is_some_and(|all| all == std::slice::from_ref(one))
             && !self.by_key.keys().any(|key| key.len() == 3 && key.first() == Some(first))
         {
-            return Some(Place { begin, end, door: Door::Known(one.clone()) });
+            return Some(Place {
+                begin,
+                end,
+                door: Door::Known(one.clone()),
+                unit: Some(unit.clone()),
+            });
         }
         let room_like = key.last().is_some_and(|last| last.len() >= 3);
         (shape.explicit || room_like).then(|| {
             let door = Door::Unclear { written: written(), perhaps };
-            Place { begin, end, door }
+            Place { begin, end, door, unit: None }
         })
     }
 
@@ -168,7 +175,7 @@ impl Doors {
             })?;
         let [one] = numbers.as_slice() else { return None };
         let end = begin + key.first().map_or(0, |k| k.chars().count());
-        Some(Place { begin, end, door: Door::Known(one.clone()) })
+        Some(Place { begin, end, door: Door::Known(one.clone()), unit: None })
     }
 
     /// Households with the same first and last number.

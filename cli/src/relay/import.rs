@@ -15,6 +15,7 @@ use crate::{
     input,
     lang::{say, word},
     order::action,
+    output,
     session::Session,
 };
 use clap::{Args, Subcommand};
@@ -149,6 +150,14 @@ pub(crate) fn import(
     yes: bool,
 ) -> Result<(), Failure> {
     let lines = text::lines(&list_text(file)?);
+    if lines.iter().all(|line| line.original.trim().is_empty()) {
+        return Err(Failure::usage(word!("the list is empty", "接龙是空的").to_owned()).help(
+            say!(
+                "copy the whole relay list from the chat, and paste or save it",
+                "请从群里复制整份接龙，粘贴或存成文件"
+            ),
+        ));
+    }
     let view = session.group_buy(group_buy)?;
     let tags = session.tags(group_buy)?;
     let doors = Doors::new(tags.numbers());
@@ -156,21 +165,31 @@ pub(crate) fn import(
     let mut memory = Memory::load(&path)?;
     let facts = options.facts(&view.filing, &doors)?;
     facts.iter().for_each(|fact| memory.learn(fact, &view.filing));
+    // A dry run leaves nothing behind.
+    let keep = |memory: &Memory| if dry_run { Ok(()) } else { memory_saved(memory, &path) };
     if !facts.is_empty() {
-        memory.save(&path)?;
+        keep(&memory)?;
     }
     let mut console = Console::open(yes);
     let reading = converse(&lines, &view.filing, &doors, &mut memory, |question, memory| {
         // What was answered before is not lost if the leader stops here.
-        memory.save(&path)?;
+        keep(memory)?;
         Ok(console
             .as_mut()
             .map_or(Reply::Stop, |console| console.ask(question, &view.filing, &doors)))
     })?;
-    memory_saved(&memory, &path)?;
+    keep(&memory)?;
     let list = options.list.as_ref().map_or("", Code::as_str);
     let mut plan = plan(&reading, &view, &tags, list);
     let text = overview(&reading, &plan, &view.filing);
+    if reading.entries.is_empty() {
+        session.output.note(&text);
+        return Err(Failure::usage(say!("no entry was found in the list", "没有读到任何一条接龙"))
+            .help(say!(
+                "an entry begins with its number or its door, such as `1. 3-201 土豆2斤`",
+                "每条以序号或门牌开头，例如 `1. 3-201 土豆2斤`"
+            )));
+    }
     if dry_run {
         session.output.data(&text, &answer(&reading, &plan, &view.filing, None))?;
         return finish(&reading, &Report::default(), false);
@@ -311,20 +330,45 @@ impl Console {
     }
 
     fn ask(&mut self, question: &Question, filing: &Filing, doors: &Doors) -> Reply {
-        let rows: Vec<String> = question.rows.iter().take(8).map(u64::to_string).collect();
-        let rows = rows.join(", ");
         let text = question.text();
-        eprintln!("{}", say!("\nline {rows}: {text}", "\n第 {rows} 行：{text}"));
+        eprintln!();
+        question.about().iter().for_each(|entry| eprintln!("{entry}"));
+        eprintln!("{text}");
         for (number, choice) in (1..).zip(&question.choices) {
             eprintln!("  {number}) {}", choice.text);
         }
         let typed =
             question.typed().map_or_else(String::new, |what| say!(", or {what}", "，或输入{what}"));
         loop {
-            eprint!("{}", say!("number{typed}; Enter to skip > ", "选编号{typed}；回车跳过 > "));
+            eprint!(
+                "{}",
+                say!(
+                    "number{typed}; Enter to skip, ? for help > ",
+                    "选编号{typed}；回车跳过，? 帮助 > "
+                )
+            );
             let Some(answer) = self.line() else { return Reply::Stop };
-            if answer.is_empty() {
-                return Reply::Skip;
+            match answer.as_str() {
+                "" => return Reply::Skip,
+                "?" | "？" => {
+                    eprintln!("{}", help(question));
+                    continue;
+                }
+                "q" | "Q" | "其余都跳过" => return Reply::Stop,
+                "-" | "这条不算" => match question.places.as_slice() {
+                    [place] => return Reply::Fact(question::leave_out(&place.key).fact),
+                    _ => {
+                        eprintln!(
+                            "{}",
+                            word!(
+                                "several entries wait for this: press Enter to skip the question",
+                                "这个问题涉及多条，不能一起去掉；按回车先跳过"
+                            )
+                        );
+                        continue;
+                    }
+                },
+                _ => {}
             }
             if let Some(fact) = reply(question, &answer, filing, doors) {
                 return Reply::Fact(fact);
@@ -338,6 +382,15 @@ impl Console {
         eprint!("{question} [y/N] ");
         matches!(self.line().as_deref(), Some("y" | "Y" | "yes" | "是"))
     }
+}
+
+/// What may be answered.
+fn help(question: &Question) -> String {
+    let typed = question.typed().unwrap_or(word!("nothing else", "没有其他输入"));
+    say!(
+        "1, 2, …: one of the answers above\nor type: {typed}\n-: leave this entry out\nEnter: skip this question, the entry waits\nq: leave all other questions open",
+        "1、2……：选上面的一个\n也可以输入：{typed}\n-（或“这条不算”）：这一条不算\n回车：跳过这个问题，这一条先不录入\nq（或“其余都跳过”）：其余问题都先不答"
+    )
 }
 
 /// The fact that an answer states: the number of a choice, or what the question lets people type.
@@ -420,7 +473,7 @@ fn overview(reading: &Reading, plan: &Plan, filing: &Filing) -> String {
     let mut text = show::entries(reading, filing);
     if !reading.questions.is_empty() {
         text.push_str("\n\n");
-        text.push_str(&show::questions(reading));
+        text.push_str(&show::questions(reading, filing));
     }
     text.push_str("\n\n");
     text.push_str(&show::changes(plan, filing));
@@ -488,6 +541,17 @@ fn finish(reading: &Reading, report: &Report, kept_missing: bool) -> Result<(), 
             say!("correct these entries and import the list again", "改正这些条目后再导入一次"),
         ));
     }
+    let unread = reading.perhaps_orders.len();
+    if unread > 0 && reading.questions.is_empty() {
+        return Err(Failure::incomplete(say!(
+            "{unread} lines may be somebody's order and were not read as one",
+            "有 {unread} 行像是有人接龙，但没有读进去"
+        ))
+        .help(say!(
+            "give them a number like the others, or delete them, and import the list again",
+            "请给这些行加上序号（或删掉），再导入一次"
+        )));
+    }
     let open = reading.questions.len();
     if open > 0 || reading.too_many > 0 {
         return Err(Failure::incomplete(say!("{open} questions are open; nothing was sent for these entries", "还有 {open} 个问题；相关条目未发送"))
@@ -518,16 +582,23 @@ pub(crate) fn aliases(command: &AliasCommand, session: &Session) -> Result<(), F
     let mut memory = Memory::load(&path)?;
     match command {
         AliasCommand::List => {
-            let text = memory.to_toml();
+            let rows = memory.rows();
+            let headings =
+                [word!("ABOUT", "类别"), word!("WRITTEN", "写法"), word!("MEANS", "含义")];
+            let is_empty = rows.is_empty();
+            let text = output::table(&headings, rows);
             let place = path.display();
             let empty = say!(
                 "nothing was answered yet; answers are kept in {place}",
                 "还没有回答过；回答保存在 {place}"
             );
-            session.output.data(if text.trim().is_empty() { &empty } else { &text }, &memory)
+            session.output.data(if is_empty { &empty } else { &text }, &memory)
         }
         AliasCommand::Forget { word } => {
-            let word = match memory.forget(word) {
+            // As `--alias` reads it: 大白菜/颗, in any spelling.
+            let spelled: Vec<String> = word.split('/').map(plain).collect();
+            let spelled = spelled.join("/");
+            let word = match memory.forget(word).max(memory.forget(&spelled)) {
                 0 => {
                     return Err(Failure::usage(say!(
                         "nothing is known about {word}",

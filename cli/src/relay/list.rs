@@ -21,6 +21,8 @@ pub(super) struct Relay {
     pub(super) entries: Vec<Entry>,
     /// Lines that are neither, after the heading.
     pub(super) talk: Vec<Talk>,
+    /// Lines above the entries that are not plainly an offer with its price.
+    pub(super) heading: Vec<Talk>,
 }
 
 /// A good as the heading has it.
@@ -69,6 +71,8 @@ pub(super) struct Entry {
     pub(super) text: String,
     /// What is crossed out.
     pub(super) struck: String,
+    /// As it was pasted, without phone numbers.
+    pub(super) original: String,
 }
 
 /// A line that orders nothing.
@@ -76,6 +80,8 @@ pub(super) struct Entry {
 pub(super) struct Talk {
     pub(super) row: u64,
     pub(super) text: String,
+    /// It has a door, or so much of something: somebody may have ordered with it.
+    pub(super) perhaps_order: bool,
 }
 
 impl Offered {
@@ -102,65 +108,81 @@ impl Offered {
     }
 }
 
-/// Finds offers and entries. `begins_household` tells whether a text begins with a household's known name.
-pub(super) fn split(
-    lines: &[Line],
-    doors: &Doors,
-    begins_household: &dyn Fn(&str) -> bool,
-) -> Relay {
-    let has_door = |line: &Line| {
-        let of = |text: &str| !doors.places(&text.chars().collect::<Vec<_>>()).is_empty();
+/// What is known before a list is read.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) doors: &'a Doors,
+    /// Whether a text begins with a household's known name.
+    pub(super) begins_household: &'a dyn Fn(&str) -> bool,
+    /// Whether a text is a word for a good, and nothing else.
+    pub(super) is_good: &'a dyn Fn(&str) -> bool,
+    /// Whether a word for a good stands anywhere in a text.
+    pub(super) names_good: &'a dyn Fn(&str) -> bool,
+}
+
+impl Known<'_> {
+    fn has_door(&self, line: &Line) -> bool {
+        let of = |text: &str| !self.doors.places(&text.chars().collect::<Vec<_>>()).is_empty();
         of(&line.text) || of(&line.struck)
-    };
-    let starts = |line: &Line| {
-        let places = doors.places(&line.text.chars().collect::<Vec<_>>());
-        places.first().is_some_and(|place| place.begin == 0) || begins_household(&line.text)
-    };
-    let first = first_entry(lines, &has_door, &starts);
+    }
+
+    fn starts(&self, text: &str) -> bool {
+        let places = self.doors.places(&text.chars().collect::<Vec<_>>());
+        places.first().is_some_and(|place| place.begin == 0) || (self.begins_household)(text)
+    }
+
+    /// A door with a quantity or a good is somebody's order, wherever it stands.
+    fn is_order(&self, line: &Line) -> bool {
+        let all = format!("{} {}", line.text, line.struck);
+        self.has_door(line)
+            && !is_example(&line.text)
+            && (has_quantity(&all) || (self.names_good)(&all))
+    }
+}
+
+/// Finds offers and entries.
+pub(super) fn split(lines: &[Line], known: Known<'_>) -> Relay {
+    let first = first_entry(lines, known);
     let mut relay = Relay::default();
-    for line in lines.get(..first).unwrap_or_default().iter().filter(|line| !is_talk(&line.text)) {
-        relay.offered.extend(offers_of(line));
+    for line in lines.get(..first).unwrap_or_default() {
+        let offers = if is_talk(&line.text) { Vec::new() } else { offers_of(line) };
+        let read = !offers.is_empty()
+            && offers
+                .iter()
+                .all(|good| !good.prices.is_empty() || (known.is_good)(&good.key(&offers)));
+        let asks = !is_example(&line.text)
+            && (known.has_door(line) || (has_quantity(&line.text) && !has_price(&line.text)));
+        let title = line.text.is_empty() || (line.text.starts_with('#') && !asks);
+        if !read && !title {
+            let perhaps_order = asks;
+            relay.heading.push(Talk { row: line.row, text: line.original.clone(), perhaps_order });
+        }
+        relay.offered.extend(offers);
     }
     relay.offered.truncate(OFFERED_MAX);
-    let numbered = lines.get(first).is_some_and(|line| line.number.is_some());
+    let words = words_of(&relay.offered);
+    let orders = |text: &str| {
+        let offered = |word: &String| word.chars().count() > 1 && text.contains(word.as_str());
+        has_quantity(text) || (known.names_good)(text) || words.keys().any(offered)
+    };
+    let rest = lines.get(first..).unwrap_or_default();
+    let numbered = rest.iter().any(|line| line.number.is_some());
     let mut after_blank = false;
-    for line in lines.get(first..).unwrap_or_default() {
+    for line in rest {
         let is_blank = line.number.is_none() && line.text.is_empty() && line.struck.is_empty();
-        let is_heading = line.text.starts_with("#接龙") || is_example(&line.text);
         if is_blank {
             after_blank = true;
             continue;
         }
-        // 6 3-201: the next number without a stop.
-        let next = relay
-            .entries
-            .last()
-            .and_then(|last| last.number)
-            .map(|number| (number + 1).to_string());
-        let without_stop = next.and_then(|next| line.text.strip_prefix(&next)?.strip_prefix(' '));
-        let without_stop = without_stop.filter(|rest| {
-            line.number.is_none() && starts(&Line { text: (*rest).to_owned(), ..Line::default() })
-        });
-        if let Some(rest) = without_stop {
-            let number = relay.entries.last().and_then(|last| last.number).map(|number| number + 1);
-            relay.entries.push(Entry {
-                row: line.row,
-                number,
-                text: rest.to_owned(),
-                struck: line.struck.clone(),
-            });
-            after_blank = false;
-            continue;
-        }
-        let entry = || Entry {
-            row: line.row,
-            number: line.number,
-            text: line.text.clone(),
-            struck: line.struck.clone(),
-        };
-        if is_heading || (line.number.is_none() && is_talk(&line.text) && !starts(line)) {
-            relay.talk.push(Talk { row: line.row, text: line.text.clone() });
-        } else if line.number.is_some() || starts(line) {
+        let counted = without_stop(line, &relay, known);
+        let line = counted.as_ref().unwrap_or(line);
+        let begins = line.number.is_some() || known.starts(&line.text);
+        let has_door = known.has_door(line);
+        let title = line.text.starts_with("#接龙") && !has_door;
+        let chat = !begins && is_talk(&line.text) && !orders(&line.text);
+        if title || is_example(&line.text) || chat {
+            relay.talk.push(talk(line, has_door));
+        } else if begins {
             // A number alone or with a name, then the door on the next line, is one entry.
             let begun = |last: &&mut Entry| {
                 line.number.is_none()
@@ -169,47 +191,88 @@ pub(super) fn split(
                     && is_name_only(&last.text)
             };
             match relay.entries.last_mut().filter(begun) {
-                Some(last) => join(&mut last.text, &line.text),
-                None => relay.entries.push(entry()),
+                Some(last) => continue_entry(last, line),
+                None => relay.entries.push(entry(line)),
             }
-        } else if let Some(last) = relay.entries.last_mut().filter(|_| numbered && !after_blank) {
-            join(&mut last.text, &line.text);
-            join(&mut last.struck, &line.struck);
-        } else if has_door(line) || line.text.chars().any(|c| number::number_at(&[c], 0).is_some())
+        } else if let Some(last) = relay.entries.last_mut().filter(|last| {
+            // Somebody else's order is no more of the entry above.
+            let another = has_door && has_quantity(&line.text) && has_quantity(&last.text);
+            numbered && !after_blank && !another
+        }) {
+            continue_entry(last, line);
+        } else if has_door
+            || orders(&line.text)
+            || line.text.chars().any(|c| number::number_at(&[c], 0).is_some())
         {
-            relay.entries.push(entry());
+            relay.entries.push(entry(line));
         } else {
-            relay.talk.push(Talk { row: line.row, text: line.text.clone() });
+            relay.talk.push(talk(line, has_door));
         }
         after_blank = false;
     }
     relay
 }
 
+fn talk(line: &Line, has_door: bool) -> Talk {
+    let perhaps_order = !is_example(&line.text) && (has_door || has_quantity(&line.text));
+    Talk { row: line.row, text: line.original.clone(), perhaps_order }
+}
+
+fn entry(line: &Line) -> Entry {
+    let Line { row, number, text, struck, original } = line.clone();
+    Entry { row, number, text, struck, original }
+}
+
+fn continue_entry(entry: &mut Entry, line: &Line) {
+    join(&mut entry.text, &line.text, " , ");
+    join(&mut entry.struck, &line.struck, " , ");
+    join(&mut entry.original, &line.original, " / ");
+}
+
+/// `6 3-201`: a number without a stop, before a door or as the next in the list.
+fn without_stop(line: &Line, relay: &Relay, known: Known<'_>) -> Option<Line> {
+    let digits = line.text.bytes().take_while(u8::is_ascii_digit).count();
+    if line.number.is_some() || !(1..=3).contains(&digits) || known.starts(&line.text) {
+        return None;
+    }
+    let (number, rest) = line.text.split_at(digits);
+    let (number, rest) = (number.parse::<u32>().ok()?, rest.strip_prefix(' ')?);
+    let next = match relay.entries.last() {
+        Some(last) => last.number.map(|number| number + 1),
+        None => Some(1),
+    };
+    let counted = Line { number: Some(number), text: rest.to_owned(), ..line.clone() };
+    let fits = known.starts(rest) || (next == Some(number) && known.is_order(&counted));
+    let original = line.original.trim_start();
+    let original = original.trim_start_matches(|c: char| c.is_numeric()).trim_start().to_owned();
+    fits.then_some(Line { original, ..counted })
+}
+
+/// Whether so much of something is written: `2斤`, `一盒`.
+fn has_quantity(text: &str) -> bool {
+    let chars: Vec<char> = text.chars().collect();
+    (0..chars.len()).any(|i| number::measure_at(&chars, i).is_some())
+}
+
 fn is_name_only(text: &str) -> bool {
     !text.contains([' ', ',']) && !text.chars().any(|c| number::number_at(&[c], 0).is_some())
 }
 
-fn join(text: &mut String, more: &str) {
+fn join(text: &mut String, more: &str, between: &str) {
     if !text.is_empty() && !more.is_empty() {
-        text.push_str(" , ");
+        text.push_str(between);
     }
     text.push_str(more);
 }
 
 /// Where the heading ends. Goods may be numbered as entries are: those have prices, or their numbers
 /// begin anew with the entries.
-fn first_entry(
-    lines: &[Line],
-    has_door: &dyn Fn(&Line) -> bool,
-    starts: &dyn Fn(&Line) -> bool,
-) -> usize {
+fn first_entry(lines: &[Line], known: Known<'_>) -> usize {
     let numbered = |line: &Line| line.number.is_some() && !is_example(&line.text);
+    let order = lines.iter().position(|line| known.is_order(line)).unwrap_or(lines.len());
     let Some(first) = lines.iter().position(numbered) else {
-        return lines
-            .iter()
-            .position(|line| starts(line) && !is_example(&line.text))
-            .unwrap_or(lines.len());
+        let starts = |line: &Line| known.starts(&line.text) && !is_example(&line.text);
+        return lines.iter().position(starts).unwrap_or(lines.len()).min(order);
     };
     let again = lines
         .iter()
@@ -217,19 +280,26 @@ fn first_entry(
         .skip(first + 1)
         .find(|(_, line)| numbered(line) && line.number == Some(1))
         .map(|(index, _)| index);
+    // Rows with so much of something and no price are what somebody ordered, in a batch of its own,
+    // unless they name a good that is known.
+    let is_offer = |line: &Line| {
+        let offers = || offers_of(line);
+        let good = || {
+            // 鸡蛋30枚/盒 says what is in a box.
+            let contents = |good: &Offered| good.contents.is_some() && line.text.contains('/');
+            offers().iter().all(|good| (known.is_good)(&good.name) || contents(good))
+        };
+        !known.has_door(line) && (has_price(&line.text) || !has_quantity(&line.text) || good())
+    };
     let heading = |from: usize, to: usize| {
-        lines
-            .get(from..to)
-            .unwrap_or_default()
-            .iter()
-            .filter(|line| numbered(line))
-            .all(|line| !has_door(line))
+        let rows = lines.get(from..to).unwrap_or_default();
+        rows.iter().filter(|line| numbered(line)).all(is_offer)
     };
     if let Some(again) = again.filter(|again| heading(first, *again)) {
-        return again;
+        return again.min(order);
     }
-    let is_entry = |line: &Line| numbered(line) && (has_door(line) || !has_price(&line.text));
-    lines.iter().position(is_entry).unwrap_or(lines.len())
+    let is_entry = |line: &Line| numbered(line) && (known.has_door(line) || !has_price(&line.text));
+    lines.iter().position(is_entry).unwrap_or(lines.len()).min(order)
 }
 
 fn is_example(text: &str) -> bool {
@@ -282,9 +352,11 @@ fn pieces(chars: &[char]) -> Vec<(Piece, bool)> {
     let mut word = String::new();
     let mut i = 0;
     while let Some(c) = chars.get(i).copied() {
-        let found =
-            piece_at(chars, i, matches!(pieces.last(), Some((Piece::Slash, _))) && word.is_empty());
-        let ends = found.is_some() || matches!(c, ' ' | '(' | ')' | '/' | '每' | '☎' | '。');
+        let last = pieces.last().map(|(piece, _)| piece).filter(|_| word.is_empty());
+        let after_price = matches!(last, Some(Piece::Number { .. } | Piece::Money(_)));
+        let found = piece_of_food(chars, i, after_price)
+            .or_else(|| piece_at(chars, i, last == Some(&Piece::Slash)));
+        let ends = found.is_some() || matches!(c, ' ' | '?' | '(' | ')' | '/' | '每' | '☎' | '。');
         if ends && !word.is_empty() {
             pieces.push((Piece::Word(std::mem::take(&mut word)), depth > 0));
         }
@@ -297,7 +369,7 @@ fn pieces(chars: &[char]) -> Vec<(Piece, bool)> {
             (None, '(') => depth += 1,
             (None, ')') => depth = depth.saturating_sub(1),
             (None, '/' | '每') => pieces.push((Piece::Slash, depth > 0)),
-            (None, ' ' | '☎' | '。') => {}
+            (None, ' ' | '?' | '☎' | '。') => {}
             (None, c) => word.push(c),
         }
         i += 1;
@@ -306,6 +378,22 @@ fn pieces(chars: &[char]) -> Vec<(Piece, bool)> {
         pieces.push((Piece::Word(word), depth > 0));
     }
     pieces
+}
+
+/// `一块` beside a price is a piece of tofu: 3.5一块, 一块3.5.
+fn piece_of_food(chars: &[char], i: usize, after_price: bool) -> Option<(Piece, usize)> {
+    let end = i + 2;
+    let one = matches!(chars.get(i), Some('一' | '1')) && chars.get(i + 1) == Some(&'块');
+    let price_behind = || {
+        let rest = chars.get(end..).unwrap_or_default();
+        let decimal = rest.windows(2).any(|two| two[0].is_ascii_digit() && two[1] == '.');
+        chars.get(i) == Some(&'一') && decimal
+    };
+    let money = chars.get(end) == Some(&'钱');
+    let inside = i.checked_sub(1).and_then(|i| chars.get(i)).is_some_and(char::is_ascii_digit);
+    let unit = || "块".to_owned();
+    (one && !money && !(inside && chars.get(i) == Some(&'1')) && (after_price || price_behind()))
+        .then(|| (Piece::Measure(Amount::Count { thousandths: 1_000, unit: unit() }), end))
 }
 
 fn piece_at(chars: &[char], i: usize, after_slash: bool) -> Option<(Piece, usize)> {

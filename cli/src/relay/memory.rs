@@ -1,7 +1,11 @@
 //! What a leader answered: which good a word means, who 王姐 is. A file on this computer, private, short,
 //! and made to be read and edited by people. Nothing of it is ever sent.
 
-use crate::{exit::Failure, input, lang::say};
+use crate::{
+    exit::Failure,
+    input,
+    lang::{say, word},
+};
 use ledger_core::{
     fund::{Filing, OfferIndex},
     types::{GroupBuyId, ItemCode},
@@ -201,9 +205,70 @@ impl Memory {
         list
     }
 
+    /// What is known, for people: what it is about, the word, and what it means.
+    pub(super) fn rows(&self) -> Vec<Vec<String>> {
+        let row = |about: &str, word: &str, meaning: String| {
+            vec![about.to_owned(), word.to_owned(), meaning]
+        };
+        let mut rows = Vec::new();
+        for (name, alias) in &self.goods {
+            if let Some(item) = alias.item {
+                let price = alias.price.as_ref().map_or_else(String::new, |p| format!("@{p}"));
+                rows.push(row(word!("good", "商品"), name, format!("{item}{price}")));
+            }
+            for (unit, amount) in &alias.portions {
+                let amount = match amount.strip_suffix('g') {
+                    Some(grams) => say!("{grams} g", "{grams} 克"),
+                    None => say!("{amount} pieces", "{amount} 件"),
+                };
+                rows.push(row(
+                    word!("amount of one", "一份多少"),
+                    &format!("{name}/{unit}"),
+                    amount,
+                ));
+            }
+        }
+        for (name, number) in &self.households {
+            let meaning = match number.as_str() {
+                NOTHING => word!("nobody", "不是住户").to_owned(),
+                number => number.to_owned(),
+            };
+            rows.push(row(word!("household", "住户"), name, meaning));
+        }
+        for name in &self.words {
+            let meaning = word!("a name or a remark", "称呼或备注").to_owned();
+            rows.push(row(word!("word", "字词"), name, meaning));
+        }
+        for (id, list) in &self.group_buys {
+            let about = |what: &str| format!("{what} {id}");
+            if let Some(good) = &list.good {
+                let unnamed = word!("entries that name no good", "没写品名的");
+                rows.push(row(&about(word!("list of", "接龙")), unnamed, good.clone()));
+            }
+            for price in &list.prices_seen {
+                let meaning = word!("the filing's price counts", "以备案价为准").to_owned();
+                rows.push(row(&about(word!("price in", "价格")), price, meaning));
+            }
+            for (written, reading) in &list.readings {
+                let meaning = match reading.as_str() {
+                    NOTHING => word!("left out", "不算").to_owned(),
+                    reading => reading.to_owned(),
+                };
+                rows.push(row(&about(word!("entry of", "条目")), written, meaning));
+            }
+        }
+        rows
+    }
+
     /// Forgets all about a word; how many things that were.
     pub(super) fn forget(&mut self, word: &str) -> usize {
         let mut count = usize::from(self.goods.remove(word).is_some());
+        // 大白菜/颗: only what one of that unit is.
+        if let Some((good, unit)) = word.split_once('/')
+            && let Some(alias) = self.goods.get_mut(good)
+        {
+            count += usize::from(alias.portions.remove(unit).is_some());
+        }
         count += usize::from(self.households.remove(word).is_some());
         count += usize::from(self.words.remove(word));
         for list in self.group_buys.values_mut() {
@@ -277,6 +342,8 @@ mod tests {
         memory.save(&path).expect("writes over it");
         assert_eq!(Memory::load(&path), Ok(memory.clone()));
         assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert_eq!(memory.rows().len(), 5);
+        assert_eq!((memory.forget("鸡蛋/板"), memory.forget("鸡蛋/板")), (1, 0));
         assert_eq!(
             (memory.forget("鸡蛋"), memory.forget("鸡蛋"), memory.forget("veg-0105")),
             (1, 0, 1)

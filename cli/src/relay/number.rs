@@ -82,6 +82,15 @@ fn chinese_digit(c: char) -> Option<u64> {
         ('七', 7),
         ('八', 8),
         ('九', 9),
+        ('壹', 1),
+        ('贰', 2),
+        ('叁', 3),
+        ('肆', 4),
+        ('伍', 5),
+        ('陆', 6),
+        ('柒', 7),
+        ('捌', 8),
+        ('玖', 9),
     ];
     values.iter().find(|(digit, _)| *digit == c).map(|(_, value)| *value)
 }
@@ -98,6 +107,24 @@ fn chinese_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
     match digit(after).filter(|_| at(after) != Some('两')) {
         Some(units) => Some(((tens * 10 + units) * 1_000, after + 1)),
         None => Some((tens * 10_000, after)),
+    }
+}
+
+/// `一百`, `一百二十`, `廿`: numbers that only weights have, as 一百块 may be money.
+fn hundreds_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
+    if chars.get(begin) == Some(&'廿') {
+        let units = chars.get(begin + 1).copied().filter(|c| *c != '两').and_then(chinese_digit);
+        return Some((
+            20_000 + units.unwrap_or(0) * 1_000,
+            begin + 1 + usize::from(units.is_some()),
+        ));
+    }
+    let hundreds = chars.get(begin).copied().and_then(chinese_digit)?;
+    let after = starts(chars, begin + 1, "百")?;
+    let tens = chars.get(after + 1) == Some(&'十');
+    match chinese_at(chars, after).filter(|_| tens) {
+        Some((rest, end)) => Some((hundreds * 100_000 + rest, end)),
+        None => Some((hundreds * 100_000, after)),
     }
 }
 
@@ -133,7 +160,9 @@ pub(super) fn measure_at(chars: &[char], begin: usize) -> Option<(Amount, usize)
     if let Some(end) = starts(chars, begin, "斤半") {
         return Some((Amount::Grams(750), end));
     }
-    let (thousandths, after) = number_at(chars, begin)?;
+    let hundreds =
+        hundreds_at(chars, begin).filter(|(_, end)| weight_unit_at(chars, *end).is_some());
+    let (thousandths, after) = hundreds.or_else(|| number_at(chars, begin))?;
     if let Some((grams_each, end)) = weight_unit_at(chars, after) {
         let milligrams = thousandths.checked_mul(grams_each)?;
         let (more, end) = weight_rest(chars, end, grams_each)?;
@@ -193,6 +222,11 @@ mod tests {
             ("十二斤", 6_000),
             ("2公斤", 2_000),
             ("二十斤", 10_000),
+            ("贰斤", 1_000),
+            ("廿斤", 10_000),
+            ("一百斤", 50_000),
+            ("五百克", 500),
+            ("一百二十斤", 60_000),
         ] {
             assert_eq!(measure(text), Some((Amount::Grams(grams), text.chars().count())), "{text}");
         }
@@ -217,6 +251,7 @@ mod tests {
         }
         assert_eq!(measure("五花肉"), None);
         assert_eq!(measure("百香果"), None);
+        assert_eq!(measure("一百块"), None);
         // Five jin, then two portions: not 5 jin and 2 liang.
         assert_eq!(measure("5斤两份"), Some((Amount::Grams(2_500), 2)));
     }

@@ -55,6 +55,8 @@ pub(super) struct Plan {
     pub(super) elsewhere: Vec<(String, OrderNo)>,
     /// Entries of whom nobody knows whose they are.
     pub(super) unplaced: usize,
+    /// Lines that were read as no entry and may be one.
+    pub(super) unread: Vec<u64>,
 }
 
 /// The number of a household's order of a list.
@@ -89,8 +91,9 @@ pub(super) fn plan(reading: &Reading, view: &OpenGroupBuy, tags: &Tags, list: &s
         matches!(entry.result, Understood::Asked(_)) && entry.household.is_none()
     };
     plan.unplaced = reading.entries.iter().filter(placed).count() + reading.too_many;
+    plan.unread.clone_from(&reading.perhaps_orders);
     // An empty list is a mistake, not fifty withdrawals; and somebody unknown may be anybody.
-    if plan.unplaced > 0 || reading.households.is_empty() {
+    if plan.unplaced > 0 || !plan.unread.is_empty() || reading.households.is_empty() {
         return plan;
     }
     for number in tags.numbers().filter(|number| !reading.households.contains_key(*number)) {

@@ -4,6 +4,7 @@ use super::{
     door::Doors,
     memory::{Fact, NOTHING, needs_price},
     number::{self, Amount},
+    reading::ReadEntry,
 };
 use crate::{
     lang::{say, word},
@@ -15,6 +16,8 @@ use ledger_core::{
 };
 use serde::Serialize;
 
+/// Most entries that a question names.
+const PLACES_MAX: usize = 3;
 /// Most answers to choose from; others can be typed.
 const CHOICES_MAX: usize = 9;
 
@@ -47,6 +50,38 @@ pub(super) struct Question {
     pub(super) rows: Vec<u64>,
     #[serde(skip)]
     pub(super) choices: Vec<Choice>,
+    /// The entries in those rows; for words, an entry for each.
+    #[serde(skip)]
+    pub(super) places: Vec<Place>,
+}
+
+/// An entry that a question is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) row: u64,
+    pub(super) number: Option<u32>,
+    pub(super) written: String,
+    /// What answers about it are kept under.
+    pub(super) key: String,
+    /// The word in it that is asked about, among several.
+    pub(super) word: Option<String>,
+}
+
+impl Place {
+    /// Where an entry stands.
+    pub(super) fn of(entry: &ReadEntry, key: &str) -> Self {
+        let ReadEntry { row, number, written, .. } = entry.clone();
+        Self { row, number, written, key: key.to_owned(), word: None }
+    }
+
+    /// `第 10 条 2-203 苹果1斤`; the line of the text if the entry has no number.
+    pub(super) fn text(&self) -> String {
+        let written = super::show::shortened(&self.written);
+        match (self.number, self.row) {
+            (Some(number), _) => say!("entry {number} {written}", "第 {number} 条 {written}"),
+            (None, row) => say!("line {row} {written}", "第 {row} 行 {written}"),
+        }
+    }
 }
 
 /// An answer to choose.
@@ -59,7 +94,7 @@ pub(super) struct Choice {
 impl Question {
     /// A question about a subject that knows its own answers.
     pub(super) fn new(subject: Subject, choices: Vec<Choice>) -> Self {
-        let mut question = Self { subject, rows: Vec::new(), choices };
+        let mut question = Self { subject, rows: Vec::new(), choices, places: Vec::new() };
         question.choices.truncate(CHOICES_MAX);
         question
     }
@@ -87,18 +122,34 @@ impl Question {
             Subject::Words { words } => {
                 let list = words.join(word!(", ", "、"));
                 say!(
-                    "are these only names or remarks, no goods: {list}?",
-                    "这些只是称呼或备注、不是商品吗：{list}？"
+                    "are these only names or remarks, which change no order: {list}?",
+                    "这些只是称呼或备注、不影响订单吗：{list}？"
                 )
             }
             Subject::Household { written } => {
                 say!("which household is {written}?", "“{written}”是哪一户？")
             }
-            Subject::Entry { written, reason } => say!(
-                "what does this mean: {written} ({reason})",
-                "这条是什么意思：{written}（{reason}）"
-            ),
+            Subject::Entry { reason, .. } => reason.clone(),
         }
+    }
+
+    /// The entries it is about: the first of them, or each word with its own.
+    pub(super) fn about(&self) -> Vec<String> {
+        let most =
+            if matches!(self.subject, Subject::Words { .. }) { usize::MAX } else { PLACES_MAX };
+        let texts = self.places.iter().take(most).map(|place| match &place.word {
+            Some(word) => {
+                let place = place.text();
+                say!("{word}: {place}", "{word}：{place}")
+            }
+            None => place.text(),
+        });
+        let mut texts: Vec<String> = texts.collect();
+        let more = self.places.len().saturating_sub(texts.len());
+        if more > 0 {
+            texts.push(say!("and {more} more", "等，另有 {more} 条"));
+        }
+        texts
     }
 
     /// What may be typed beside the numbers of the choices, if anything.

@@ -8,7 +8,7 @@ use super::{
     list::{self, ENTRIES_MAX, Entry, Offered, Per, Relay},
     memory::{Fact, GoodAlias, ListMemory, Memory, NOTHING, offer_of},
     number::{self, Amount},
-    question::{self, Choice, Question, Subject},
+    question::{self, Choice, Place, Question, Subject},
     text::Line,
     token::{ENTRY_CHARS_MAX, Token, Vocabulary},
 };
@@ -44,10 +44,16 @@ pub(super) struct Reading {
     pub(super) entries: Vec<ReadEntry>,
     /// What households want in the end.
     pub(super) households: BTreeMap<String, Wanted>,
+    /// What its heading offers.
+    pub(super) offered: Vec<Offered>,
     /// What is not clear, each thing once.
     pub(super) questions: Vec<Question>,
     /// Lines that order nothing.
     pub(super) talk: Vec<(u64, String)>,
+    /// Lines above the entries that were taken for the heading and say more, or less, than an offer.
+    pub(super) heading: Vec<(u64, String)>,
+    /// Rows among both that have a door or so much of something.
+    pub(super) perhaps_orders: Vec<u64>,
     /// Entries beyond [`ENTRIES_MAX`].
     pub(super) too_many: usize,
 }
@@ -80,6 +86,8 @@ pub(super) struct ReadEntry {
     pub(super) remarks: Vec<String>,
     /// An earlier answer said what it means.
     pub(super) remembered: bool,
+    /// What answers about it are kept under.
+    pub(super) key: String,
 }
 
 /// What an entry means.
@@ -145,7 +153,7 @@ enum Trouble {
     Ask(Box<Question>),
     Unclear(String),
     /// A word stands where names stand; such words are asked about together.
-    Name(String),
+    Name(Vec<String>),
 }
 
 impl From<String> for Trouble {
@@ -165,9 +173,16 @@ struct Variant<'a> {
 /// Reads a list.
 pub(super) fn read(lines: &[Line], knowledge: Knowledge<'_>) -> Reading {
     let base = vocabulary_of(knowledge.memory);
-    let mut relay = list::split(lines, knowledge.doors, &|text| base.begins_household(text));
+    let known = list::Known {
+        doors: knowledge.doors,
+        begins_household: &|text| base.begins_household(text),
+        is_good: &|text| base.is_good(text),
+        names_good: &|text| base.names_good(text),
+    };
+    let mut relay = list::split(lines, known);
     let entries = std::mem::take(&mut relay.entries);
     let mut reader = Reader::new(&relay, knowledge);
+    reader.torn = torn(&entries, knowledge.doors);
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for entry in entries.iter().take(ENTRIES_MAX) {
         reader.entry(entry, &mut seen);
@@ -175,13 +190,33 @@ pub(super) fn read(lines: &[Line], knowledge: Knowledge<'_>) -> Reading {
     reader.ask_names();
     let mut reading = reader.reading;
     reading.too_many = entries.len().saturating_sub(ENTRIES_MAX);
-    reading.talk = relay.talk.iter().map(|talk| (talk.row, talk.text.clone())).collect();
+    let shown = |all: &[list::Talk]| all.iter().map(|talk| (talk.row, talk.text.clone())).collect();
+    (reading.talk, reading.heading) = (shown(&relay.talk), shown(&relay.heading));
+    let unread = relay.heading.iter().chain(&relay.talk).filter(|line| line.perhaps_order);
+    reading.offered.clone_from(&relay.offered);
+    reading.perhaps_orders = unread.map(|line| line.row).collect();
     reading
+}
+
+/// Households of which the list names several units, though the directory has none: two doors, not one.
+fn torn(entries: &[Entry], doors: &Doors) -> BTreeSet<String> {
+    let mut units: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in entries.iter().take(ENTRIES_MAX) {
+        for place in doors.places(&chars(&format!("{} {}", entry.text, entry.struck))) {
+            if let (Door::Known(number), Some(unit)) = (place.door, place.unit) {
+                units.entry(number).or_default().insert(unit);
+            }
+        }
+    }
+    units.retain(|_, units| units.len() > 1);
+    units.into_keys().collect()
 }
 
 fn vocabulary_of(memory: &Memory) -> Vocabulary {
     let mut vocabulary = Vocabulary::new();
     memory.households.keys().for_each(|word| vocabulary.household(word));
+    let known = memory.goods.iter().filter(|(_, alias)| alias.item.is_some());
+    known.for_each(|(word, _)| vocabulary.good(word));
     vocabulary
 }
 
@@ -219,8 +254,10 @@ struct Reader<'a> {
     reading: Reading,
     /// What the entry before says, for 同上.
     previous: Option<Lines>,
-    /// Words that stand where names stand.
-    unknown_names: BTreeMap<String, Vec<u64>>,
+    /// Words that stand where names stand, with the entries that have them.
+    unknown_names: BTreeMap<String, Vec<Place>>,
+    /// Households whose doors differ in the unit that is written.
+    torn: BTreeSet<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -231,9 +268,9 @@ impl<'a> Reader<'a> {
         let mut vocabulary = vocabulary_of(memory);
         names.keys().for_each(|word| vocabulary.good(word));
         codes.keys().for_each(|word| vocabulary.good(word));
-        let known = memory.goods.iter().filter(|(_, alias)| alias.item.is_some());
-        known.for_each(|(word, _)| vocabulary.good(word));
-        memory.words.iter().for_each(|word| vocabulary.remark(word));
+        // What changes the meaning of an order is asked about wherever it stands.
+        let harmless = memory.words.iter().filter(|word| !changes_meaning(word));
+        harmless.for_each(|word| vocabulary.remark(word));
         Self {
             knowledge,
             relay,
@@ -244,6 +281,7 @@ impl<'a> Reader<'a> {
             reading: Reading::default(),
             previous: None,
             unknown_names: BTreeMap::new(),
+            torn: BTreeSet::new(),
         }
     }
 
@@ -260,14 +298,12 @@ impl<'a> Reader<'a> {
         let mut read = ReadEntry {
             row: entry.row,
             number: entry.number,
-            written: match entry.struck.as_str() {
-                "" => entry.text.clone(),
-                struck => format!("{} ~~{struck}~~", entry.text).trim_start().to_owned(),
-            },
+            written: entry.original.clone(),
             household: None,
             result: Understood::Nothing,
             remarks: Vec::new(),
             remembered: reading.is_some(),
+            key: key.clone(),
         };
         if reading.as_deref() == Some(NOTHING) {
             // Left out: what stands in the ledger for that household stays as it is.
@@ -315,7 +351,7 @@ impl<'a> Reader<'a> {
         if let Some(number) = read.household.clone() {
             self.wanted(&number, row).open = true;
         }
-        read.result = Understood::Asked(self.ask(trouble, key, row));
+        read.result = Understood::Asked(self.ask(trouble, key, read));
     }
 
     /// An entry that is crossed out as a whole never was, unless the household wrote nothing else.
@@ -344,20 +380,33 @@ impl<'a> Reader<'a> {
         wanted
     }
 
-    /// Notes a question, or adds the row to one that is asked already; what is asked.
-    fn ask(&mut self, trouble: Trouble, key: &str, row: u64) -> String {
+    /// Notes a question, or adds the entry to one that is asked already; what is asked.
+    fn ask(&mut self, trouble: Trouble, key: &str, read: &ReadEntry) -> String {
+        let place = Place::of(read, key);
         let question = match trouble {
             Trouble::Ask(question) => *question,
             Trouble::Unclear(reason) => self.unclear(key, reason, Vec::new()),
-            Trouble::Name(text) => return text,
+            Trouble::Name(names) => {
+                for name in &names {
+                    let places = self.unknown_names.entry(name.clone()).or_default();
+                    places.push(place.clone());
+                }
+                let names = names.join(" ");
+                return say!("is {names} only a name?", "“{names}”只是称呼吗？");
+            }
         };
-        let text = match &question.subject {
-            Subject::Entry { reason, .. } => reason.clone(),
-            _ => question.text(),
-        };
-        match self.reading.questions.iter_mut().find(|known| known.subject == question.subject) {
-            Some(known) => known.rows.push(row),
-            None => self.reading.questions.push(Question { rows: vec![row], ..question }),
+        let text = question.text();
+        let known =
+            self.reading.questions.iter_mut().find(|known| known.subject == question.subject);
+        match known {
+            Some(known) => {
+                known.rows.push(place.row);
+                known.places.push(place);
+            }
+            None => {
+                let (rows, places) = (vec![place.row], vec![place]);
+                self.reading.questions.push(Question { rows, places, ..question });
+            }
         }
         text
     }
@@ -372,13 +421,11 @@ impl<'a> Reader<'a> {
         if self.unknown_names.is_empty() {
             return;
         }
-        let words: Vec<String> = self.unknown_names.keys().take(NAMES_MAX).cloned().collect();
-        let mut rows: Vec<u64> = words
-            .iter()
-            .filter_map(|word| self.unknown_names.get(word))
-            .flatten()
-            .copied()
-            .collect();
+        let names: Vec<(String, Vec<Place>)> =
+            std::mem::take(&mut self.unknown_names).into_iter().take(NAMES_MAX).collect();
+        let words: Vec<String> = names.iter().map(|(word, _)| word.clone()).collect();
+        let mut rows: Vec<u64> =
+            names.iter().flat_map(|(_, places)| places).map(|place| place.row).collect();
         rows.sort_unstable();
         rows.dedup();
         let yes = Choice {
@@ -391,6 +438,11 @@ impl<'a> Reader<'a> {
         };
         let mut question = Question::new(Subject::Words { words }, vec![yes, no]);
         question.rows = rows;
+        let places = names.into_iter().filter_map(|(word, places)| {
+            let place = places.into_iter().next()?;
+            Some(Place { word: Some(word), ..place })
+        });
+        question.places = places.collect();
         self.reading.questions.insert(0, question);
     }
 
@@ -410,6 +462,18 @@ impl<'a> Reader<'a> {
         let (number, tokens) = self.household(&plain)?;
         let Some(number) = number else { return Ok(None) };
         read.household = Some(number);
+        if plain.contains(&'?') {
+            return Err(self.doubt(text, &['?'], read));
+        }
+        if let Some(word) = tokens.iter().find_map(|token| match token {
+            Token::Unknown(word) if WITHDRAWING.contains(&word.as_str()) => Some(word.clone()),
+            _ => None,
+        }) {
+            return Err(self.doubt(text, &chars(&word), read));
+        }
+        if let [.., Token::Times] = tokens.as_slice() {
+            return Err(self.doubt(text, &['×'], read));
+        }
         let tokens = self.without_names(tokens, read)?;
         let orders = tokens.iter().any(|token| !matches!(token, Token::Separator | Token::And));
         if partly_crossed_out {
@@ -428,6 +492,26 @@ impl<'a> Reader<'a> {
         let intent = intent(trimmed(&tokens))?;
         self.check_money(&intent, &money, total.as_ref())?;
         Ok(Some(intent))
+    }
+
+    /// A mark that may take the order back: withdrawn, or as it stands without the mark?
+    fn doubt(&self, text: &str, mark: &[char], read: &ReadEntry) -> Trouble {
+        let mark: String = mark.iter().collect();
+        let number = read.household.clone().unwrap_or_default();
+        let key = read.key.clone();
+        let fact = |reading: String| Fact::Entry { written: key.clone(), reading };
+        let without = super::text::line(&text.replace(&mark, " ")).text;
+        let keep = Choice {
+            text: say!("it is ordered: {without}", "要的：{without}"),
+            fact: fact(without),
+        };
+        let withdraw =
+            Choice { text: say!("withdrawn", "取消"), fact: fact(format!("{number} 取消")) };
+        let reason = match mark.as_str() {
+            "?" => say!("there is a question mark: is it ordered?", "写了问号：到底要不要？"),
+            _ => say!("{mark}: is it withdrawn?", "“{mark}”：是取消吗？"),
+        };
+        Trouble::Ask(Box::new(self.unclear(&key, reason, vec![keep, withdraw])))
     }
 
     /// Takes out brackets that only remark, and the marks of the others.
@@ -474,6 +558,16 @@ impl<'a> Reader<'a> {
             tokens.push(Token::Door(index));
             begin = place.end;
             match &place.door {
+                Door::Known(number) if place.unit.is_some() && self.torn.contains(number) => {
+                    let written: String =
+                        plain.get(place.begin..place.end).unwrap_or_default().iter().collect();
+                    match memory.households.get(&written) {
+                        Some(number) => {
+                            numbers.insert(number.clone());
+                        }
+                        None => open = Some((written, vec![number.clone()])),
+                    }
+                }
                 Door::Known(number) => {
                     numbers.insert(number.clone());
                 }
@@ -551,6 +645,18 @@ impl<'a> Reader<'a> {
                 Token::Door(_) | Token::Household(_) => {}
                 Token::Remark(text) => read.remarks.push(text.clone()),
                 Token::Unknown(word) => {
+                    // 苹果四五斤, 土豆两三斤: a number that is not certain.
+                    let range = matches!(tokens.get(index + 1), Some(Token::Amount(_)))
+                        && word
+                            .chars()
+                            .next_back()
+                            .is_some_and(|c| !c.is_ascii() && number::number_at(&[c], 0).is_some());
+                    if range || changes_meaning(word) {
+                        return Err(Trouble::Unclear(say!(
+                            "what does {word} mean here?",
+                            "“{word}”是什么意思？"
+                        )));
+                    }
                     let before_door = door.is_some_and(|door| index < door);
                     let like_good = looks_like_good(&tokens, index) || (!says_more && !before_door);
                     let is_name = !like_good
@@ -567,21 +673,10 @@ impl<'a> Reader<'a> {
             }
         }
         let Some(first) = names.first() else { return Ok(kept) };
-        // 1份半, 2斤左右: a word about the amount is no name.
-        if let Some(word) = names.iter().find(|word| is_about_amounts(word)) {
-            return Err(Trouble::Unclear(say!(
-                "what does {word} mean here?",
-                "“{word}”是什么意思？"
-            )));
-        }
         if self.knowledge.one_by_one {
             return Err(Trouble::Ask(Box::new(self.good_question(first, None))));
         }
-        for name in &names {
-            self.unknown_names.entry(name.clone()).or_default().push(read.row);
-        }
-        let names = names.join(" ");
-        Err(Trouble::Name(say!("is {names} only a name?", "“{names}”只是称呼吗？")))
+        Err(Trouble::Name(names))
     }
 
     /// What an intent comes to for a household, beside its earlier entries.
@@ -622,6 +717,9 @@ impl<'a> Reader<'a> {
                     [one] => one.good.clone(),
                     _ => None,
                 };
+                if let Some(trouble) = self.twice(number, mode, &wants, &before, key)? {
+                    return Err(trouble);
+                }
                 (mode, self.lines(&wants, &before)?, good)
             }
         };
@@ -698,6 +796,52 @@ impl<'a> Reader<'a> {
         wanted.cancelled = false;
         wanted.said.push((mode, lines.clone()));
         Ok(Understood::Order(mode, lines))
+    }
+
+    /// A good with two amounts in one entry: the sum, or a correction?
+    fn twice(
+        &self,
+        number: &str,
+        mode: Mode,
+        wants: &[Want],
+        before: &Wanted,
+        key: &str,
+    ) -> Result<Option<Trouble>, Trouble> {
+        let mut last = Lines::new();
+        for want in wants {
+            last.extend(self.lines(std::slice::from_ref(want), before)?);
+        }
+        if last.len() == wants.len() {
+            return Ok(None);
+        }
+        let filing = self.knowledge.filing;
+        let word = match mode {
+            Mode::Adds => "再加 ",
+            Mode::Replaces => "改成 ",
+            Mode::ReplacesAll => "全部改成 ",
+            Mode::Fresh | Mode::Joins => "",
+        };
+        let fact = |lines: &Lines| Fact::Entry {
+            written: key.to_owned(),
+            reading: format!("{number} {word}{}", canonical(lines, filing)),
+        };
+        let all = self.lines(wants, before)?;
+        let (all_text, last_text) =
+            (super::show::lines_text(&all, filing), super::show::lines_text(&last, filing));
+        let choices = vec![
+            Choice {
+                text: say!("together: {all_text}", "加在一起：{all_text}"), fact: fact(&all)
+            },
+            Choice {
+                text: say!("the last counts: {last_text}", "以后写的为准：{last_text}"),
+                fact: fact(&last),
+            },
+        ];
+        let reason = say!(
+            "a good stands twice: the sum, or a correction?",
+            "同一商品写了两次：是加在一起，还是改了？"
+        );
+        Ok(Some(Trouble::Ask(Box::new(self.unclear(key, reason, choices)))))
     }
 
     /// The lines that wants come to.
@@ -1113,16 +1257,66 @@ fn looks_like_good(tokens: &[Token], index: usize) -> bool {
     }
 }
 
-/// Words that say how much, or that it is not certain.
-fn is_about_amounts(word: &str) -> bool {
-    const WORDS: [&str; 17] = [
-        "半", "两", "或", "或者", "还是", "左右", "大约", "大概", "约", "多", "几", "至", "到",
-        "以上", "以内", "最多", "至少",
+/// Marks that people set to take an order back.
+const WITHDRAWING: [&str; 8] = ["X", "XX", "已取货", "取货", "已取", "已退款", "退款", "划掉"];
+
+/// Words that say how much, that it is not certain, or that it is about something else: never names.
+fn changes_meaning(word: &str) -> bool {
+    const WORDS: [&str; 22] = [
+        "月", "千", "百", "万", "半", "两", "大约", "大概", "约", "多", "少", "减", "几", "至",
+        "到", "号", "OR", "AND", "X", "也", "都", "不",
+    ];
+    const PARTS: [&str; 38] = [
+        "或",
+        "还是",
+        "双份",
+        "翻倍",
+        "加倍",
+        "各加",
+        "各",
+        "再加",
+        "不够",
+        "多一点",
+        "多点",
+        "少一点",
+        "少点",
+        "少来",
+        "多来",
+        "要不",
+        "算了",
+        "都行",
+        "都可以",
+        "如果",
+        "要是",
+        "的话",
+        "也要",
+        "也行",
+        "以上",
+        "以下",
+        "以内",
+        "左右",
+        "最多",
+        "最少",
+        "至少",
+        "不少于",
+        "删",
+        "退",
+        "取货",
+        "取消",
+        "补一下",
+        "上次",
     ];
     let chars = chars(word);
     let unit = number::count_unit_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
+    let weight = number::weight_unit_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
     let number = number::number_at(&chars, 0).is_some_and(|(_, end)| end == chars.len());
-    unit || number || WORDS.contains(&word)
+    unit || weight
+        || number
+        || word.starts_with(['号', '.'])
+        || (0..chars.len()).any(|i| number::measure_at(&chars, i).is_some())
+        || WORDS.contains(&word)
+        || WITHDRAWING.contains(&word)
+        || PARTS.iter().any(|part| word.contains(part))
 }
 
 /// Takes amounts of money and totals out.

@@ -2,6 +2,7 @@
 
 use super::{
     plan::{Change, Kind, Plan},
+    question::{Subject, offer_text},
     reading::{Lines, Mode, ReadEntry, Reading, Understood, cost, total_of},
 };
 use crate::{
@@ -14,6 +15,7 @@ use ledger_core::{
     types::{Quantity, Unit},
 };
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// Longest text of an entry in the table.
 const WRITTEN_CHARS_MAX: usize = 40;
@@ -60,6 +62,13 @@ pub(super) fn entries(reading: &Reading, filing: &Filing) -> String {
         word!("YUAN", "金额"),
     ];
     let mut text = output::table(&headings, rows);
+    for (row, line) in &reading.heading {
+        let line = shortened(line);
+        text.push_str(&say!(
+            "\nline {row} was taken for the heading: {line}",
+            "\n第 {row} 行当作标题：{line}"
+        ));
+    }
     for (row, talk) in &reading.talk {
         let talk = shortened(talk);
         text.push_str(&say!(
@@ -97,7 +106,8 @@ fn understood(reading: &Reading, filing: &Filing) -> (usize, String) {
     (totals.len(), total.to_yuan())
 }
 
-fn shortened(text: &str) -> String {
+/// As much of a text as the table has room for.
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(WRITTEN_CHARS_MAX) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
@@ -130,54 +140,49 @@ fn meaning(entry: &ReadEntry, filing: &Filing) -> String {
 }
 
 /// The questions, as a list for those who cannot be asked.
-pub(super) fn questions(reading: &Reading) -> String {
+pub(super) fn questions(reading: &Reading, filing: &Filing) -> String {
+    let mut goods = false;
     let texts = reading.questions.iter().map(|question| {
-        let rows: Vec<String> = question.rows.iter().take(8).map(u64::to_string).collect();
-        let rows = rows.join(",");
         let text = question.text();
-        let choices: Vec<String> =
-            question.choices.iter().map(|choice| choice.text.clone()).collect();
-        let choices = choices.join(" | ");
-        say!("? line {rows}: {text} [{choices}]", "？第 {rows} 行：{text}［{choices}］")
+        let about = question.about().join(word!("; ", "；"));
+        // The offers are the same for every word: they stand below, once.
+        let is_good = matches!(question.subject, Subject::Good { .. } | Subject::ListGood);
+        goods |= is_good;
+        let choices = match is_good {
+            true => String::new(),
+            false => {
+                let choices: Vec<&str> =
+                    question.choices.iter().map(|choice| choice.text.as_str()).collect();
+                let choices = choices.join(" | ");
+                say!(" [{choices}]", "［{choices}］")
+            }
+        };
+        say!("? {about}: {text}{choices}", "？{about}：{text}{choices}")
     });
-    texts.collect::<Vec<_>>().join("\n")
+    let mut texts: Vec<String> = texts.collect();
+    if goods {
+        let offers: Vec<String> = filing.offers.iter().map(offer_text).collect();
+        let offers = offers.join(" | ");
+        texts.push(say!("offers of the filing: {offers}", "备案中的商品：{offers}"));
+    }
+    texts.join("\n")
 }
 
-/// What would change in the ledger.
+/// What would change in the ledger, a line for each household.
 pub(super) fn changes(plan: &Plan, filing: &Filing) -> String {
-    let rows = plan
-        .changes
-        .iter()
-        .chain(&plan.missing)
+    let changed = plan.changes.iter().chain(&plan.missing);
+    let lines: Vec<String> = changed
         .filter(|change| change.kind != Kind::Unchanged)
-        .map(|change| {
-            let Change { household, order, kind, before, after, .. } = change;
-            let what = match kind {
-                Kind::New => word!("new", "新增"),
-                Kind::Changed => word!("change", "修改"),
-                Kind::Withdrawn => word!("withdraw", "取消"),
-                Kind::Missing => word!("not in the list", "接龙里没有了"),
-                Kind::Unchanged => "",
-            };
-            let total = total_of(after, filing).to_yuan();
-            vec![
-                household.clone(),
-                order.to_string(),
-                what.to_owned(),
-                lines_text(before, filing),
-                lines_text(after, filing),
-                total,
-            ]
-        });
-    let headings = [
-        word!("HOUSEHOLD", "户号"),
-        word!("ORDER", "订单"),
-        word!("WHAT", "变动"),
-        word!("LEDGER", "账本"),
-        word!("LIST", "接龙"),
-        word!("YUAN", "金额"),
-    ];
-    let mut text = output::table(&headings, rows);
+        .map(|change| change_text(change, filing))
+        .collect();
+    let mut text = word!("Changes in the ledger:", "账本的变动：").to_owned();
+    match lines.is_empty() {
+        true => text.push_str(word!(" none", "没有")),
+        false => lines.iter().for_each(|line| {
+            text.push('\n');
+            text.push_str(line);
+        }),
+    }
     let unchanged = plan.changes.iter().filter(|change| change.kind == Kind::Unchanged).count();
     text.push_str(&say!("\n{unchanged} orders stand so already", "\n{unchanged} 个订单与账本一致"));
     for (household, order) in &plan.elsewhere {
@@ -193,7 +198,50 @@ pub(super) fn changes(plan: &Plan, filing: &Filing) -> String {
             "\n注意：有 {count} 条还不知是哪一户，因此接龙里没有的订单先保留"
         ));
     }
+    if !plan.unread.is_empty() {
+        let rows: Vec<String> = plan.unread.iter().take(8).map(u64::to_string).collect();
+        let rows = rows.join(", ");
+        text.push_str(&say!(
+            "\nnote: line {rows} may be somebody's order and was not read as one, so orders that are not in the list stay",
+            "\n注意：第 {rows} 行像是有人接龙但没有读进去，因此接龙里没有的订单先保留"
+        ));
+    }
     text
+}
+
+/// `修改 3-201：apple 2.500→4.000 公斤；39.60 元`. Goods that stay are not repeated.
+fn change_text(change: &Change, filing: &Filing) -> String {
+    let Change { household, kind, before, after, .. } = change;
+    let (old, new) = (total_of(before, filing).to_yuan(), total_of(after, filing).to_yuan());
+    let (was, is) = (lines_text(before, filing), lines_text(after, filing));
+    match kind {
+        Kind::New => {
+            say!("new       {household}: {is}; {new} yuan", "新增 {household}：{is}；{new} 元")
+        }
+        Kind::Changed => {
+            let offers: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+            let differ = offers.into_iter().filter(|offer| before.get(offer) != after.get(offer));
+            let one = |offer, lines: &Lines| match lines.get(&offer) {
+                Some(quantity) => lines_text(&Lines::from([(offer, *quantity)]), filing),
+                None => word!("none", "无").to_owned(),
+            };
+            let texts =
+                differ.map(|offer| format!("{} → {}", one(offer, before), one(offer, after)));
+            let texts = texts.collect::<Vec<_>>().join(word!(", ", "，"));
+            say!(
+                "change    {household}: {texts}; {old} → {new} yuan",
+                "修改 {household}：{texts}；{old} → {new} 元"
+            )
+        }
+        Kind::Withdrawn => {
+            say!("withdraw  {household}: {was}; {old} yuan", "取消 {household}：{was}；{old} 元")
+        }
+        Kind::Missing => say!(
+            "not in the list any more  {household}: {was}; {old} yuan would be lost",
+            "接龙里没有了 {household}：账本里有 {was}；取消会少 {old} 元"
+        ),
+        Kind::Unchanged => String::new(),
+    }
 }
 
 /// An entry for machines.

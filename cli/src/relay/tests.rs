@@ -181,8 +181,7 @@ fn seen(list: &str, shop: &str) -> String {
     let (view, words) = shop_named(shop);
     let memory = remembered(&view, &words);
     let reading = read_with(list, &view, &memory);
-    let heading = list::split(&text::lines(list), doors(), &|_| false);
-    let offered: Vec<String> = heading
+    let offered: Vec<String> = reading
         .offered
         .iter()
         .map(|good| {
@@ -199,7 +198,7 @@ fn seen(list: &str, shop: &str) -> String {
         "{}\n\n{}\n\n{}",
         offered.join("\n"),
         show::entries(&reading, &view.filing),
-        show::questions(&reading)
+        show::questions(&reading, &view.filing)
     )
 }
 
@@ -295,6 +294,12 @@ lists! {
     a48_units_nobody_defined: "packs",
     a49_chaos: "veg",
     a50_stairs_and_units: "packs",
+    a51_orders_above_the_first_number: "packs",
+    a52_two_batches: "packs",
+    a53_units_that_differ: "potato",
+    a54_lines_below_an_entry: "packs",
+    a55_words_that_change_an_order: "veg",
+    a56_times_floors_and_numbers: "veg",
 }
 
 #[test]
@@ -411,6 +416,71 @@ fn nothing_is_withdrawn_while_anything_may_be_meant_by_an_entry() {
     let unclear = MONDAY.replace("3-201 2份", "3-201 2份 还是3份");
     let plan = plan_of(&read_with(&unclear, &view, &memory), &view);
     assert!(kinds(&plan).iter().all(|(household, _)| *household != "3-201"), "{:?}", kinds(&plan));
+}
+
+#[test]
+fn nothing_is_withdrawn_while_a_line_may_be_an_order_that_was_not_read() {
+    let (mut view, words) = shop_named("potato");
+    let memory = remembered(&view, &words);
+    let first = plan_of(&read_with(MONDAY, &view, &memory), &view);
+    enter(&mut view, &first);
+    let list = "#接龙\n土豆5斤 9.9元\n老张 土豆1份\n\n1. 3-201 2份\n";
+    let reading = read_with(list, &view, &memory);
+    assert_eq!(reading.heading, [(3, "老张 土豆1份".to_owned())]);
+    let plan = plan_of(&reading, &view);
+    assert!(plan.missing.is_empty() && plan.unread == [3], "老张 may be one of the others");
+    let plain = list.replace("老张 土豆1份\n", "");
+    assert_eq!(plan_of(&read_with(&plain, &view, &memory), &view).missing.len(), 3);
+}
+
+#[test]
+fn an_amount_that_is_not_certain_is_asked_about() {
+    let (view, words) = shop_named("veg");
+    let memory = remembered(&view, &words);
+    for text in ["土豆四五斤", "土豆两三斤", "土豆 3 .5斤", "土豆1.斤", "土豆2斤？"]
+    {
+        let reading = read_with(&format!("1. 3-201 {text}\n"), &view, &memory);
+        let about = |question: &super::question::Question| {
+            matches!(question.subject, super::question::Subject::Entry { .. })
+        };
+        assert!(reading.households["3-201"].open, "{text}");
+        assert!(reading.questions.iter().all(about), "{text}: {:?}", reading.questions);
+    }
+}
+
+#[test]
+fn a_word_that_changes_an_order_is_never_learned_as_a_name() {
+    let (view, words) = shop_named("potato");
+    let mut memory = remembered(&view, &words);
+    let harmful = ["X", "OR", "以上双份", "已取货", "不够"].map(str::to_owned);
+    memory.learn(&Fact::Words(harmful.to_vec()), &view.filing);
+    for word in harmful {
+        let reading = read_with(&format!("1. 3-201 土豆2份 {word}\n"), &view, &memory);
+        assert!(reading.households["3-201"].open, "{word}");
+    }
+}
+
+#[test]
+fn a_change_takes_one_line_and_names_what_would_be_lost() {
+    let (mut view, words) = shop_named("veg");
+    let memory = remembered(&view, &words);
+    let before = "1. 3-201 土豆2斤 白菜1斤\n2. 3-202 土豆2斤\n";
+    let first = plan_of(&read_with(before, &view, &memory), &view);
+    enter(&mut view, &first);
+    let plan = plan_of(&read_with("1. 3-201 土豆3斤 白菜1斤\n", &view, &memory), &view);
+    let text = show::changes(&plan, &view.filing);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines.get(1..3),
+        Some(
+            &[
+                "change    3-201: potato 1.000 kg → potato 1.500 kg; 5.46 → 7.44 yuan",
+                "not in the list any more  3-202: potato 1.000 kg; 3.96 yuan would be lost",
+            ][..]
+        )
+    );
+    let none = plan_of(&read_with(before, &view, &memory), &view);
+    assert!(show::changes(&none, &view.filing).starts_with("Changes in the ledger: none"));
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Line {
     pub(super) text: String,
     /// What is crossed out.
     pub(super) struck: String,
+    /// As it was pasted, without its number and without phone numbers.
+    pub(super) original: String,
 }
 
 /// A character and whether it is crossed out.
@@ -46,7 +48,41 @@ fn plain_line(row: u64, line: &str) -> Line {
             rest.iter().map(|(c, is)| if *is == struck { *c } else { ' ' }).collect();
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    Line { row, number, text: of(false), struck: of(true) }
+    let (text, struck) = (of(false), of(true));
+    let original = original(line, number, text.contains(PHONE) || struck.contains(PHONE));
+    let original = original.unwrap_or_else(|| text.clone());
+    Line { row, number, text, struck, original }
+}
+
+/// A line as it was pasted, without its number. None if a phone number in it cannot be taken out.
+fn original(line: &str, number: Option<u32>, has_phone: bool) -> Option<String> {
+    let shown = |c: &char| !c.is_control() && !is_invisible(*c);
+    let mut chars: Vec<char> = line.trim().chars().filter(shown).collect();
+    if has_phone {
+        let plain =
+            |c: &char| if c.is_numeric() || *c == '-' || *c == '－' { plain_char(*c) } else { *c };
+        let mut marked: Vec<Marked> = chars.iter().map(|c| (plain(c), false)).collect();
+        mask_phones(&mut marked);
+        chars = marked.into_iter().map(|(c, _)| c).collect();
+        if !chars.contains(&PHONE) {
+            return None;
+        }
+    }
+    let mut begin = 0;
+    if let Some(number) = number {
+        begin += usize::from(chars.first().is_some_and(|c| plain_char(*c) == '('));
+        let circle = chars.get(begin).copied().and_then(circled) == Some(number);
+        let digits = chars.iter().skip(begin);
+        let digits = digits.take_while(|c| plain_char(**c).is_ascii_digit()).take(4).count();
+        begin += if circle { 1 } else { digits };
+        let stop = |c: &char| {
+            matches!(c, '\u{fe0e}' | '\u{fe0f}' | '\u{20e3}')
+                || c.is_whitespace()
+                || matches!(plain_char(*c), '.' | ',' | ')')
+        };
+        begin += chars.iter().skip(begin).take_while(|c| stop(c)).count();
+    }
+    Some(chars.get(begin..).unwrap_or_default().iter().collect())
 }
 
 fn plain_chars(line: &str) -> Vec<Marked> {
@@ -140,8 +176,8 @@ fn plain_char(c: char) -> char {
         '½' => '半',
         '❌' | '❎' => '❌',
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' | '\u{2500}' => '-',
-        '!' | '?' | ':' | '~' | '=' | '"' | '\'' | '\\' | '^' | '_' | '`' | '…' | '“' | '”'
-        | '‘' | '’' | '·' | '・' | '•' | '@' | '$' | '%' => ' ',
+        '!' | ':' | '~' | '=' | '"' | '\'' | '\\' | '^' | '_' | '`' | '…' | '“' | '”' | '‘'
+        | '’' | '·' | '・' | '•' | '@' | '$' | '%' => ' ',
         c if c.is_control() || c.is_whitespace() || is_picture(c) => ' ',
         c if c.is_ascii_lowercase() => c.to_ascii_uppercase(),
         c => simplified(c),
@@ -331,7 +367,11 @@ mod tests {
             "+8613812345678",
             "尾号5678",
         ] {
-            let (_, text, _) = one(&format!("3-201 土豆2份 {phone}"));
+            let pasted = format!("3. 3-201 土豆２份，{phone}");
+            let (_, text, _) = one(&pasted);
+            let original = line(&pasted).original;
+            assert!(original.starts_with("3-201 土豆") && original.contains('，'), "{original}");
+            assert!(!original.contains("5678") && !original.contains("6543"), "{original}");
             assert!(
                 text.contains(PHONE) && !text.contains("5678") && !text.contains("654"),
                 "{text}"

@@ -118,6 +118,7 @@ const KEYWORDS: [(Kind, &[&str]); 12] = [
             "撤销",
             "撤回",
             "作废",
+            "删",
             "删除",
             "删掉",
             "删了",
@@ -180,6 +181,17 @@ const KEYWORDS: [(Kind, &[&str]); 12] = [
             "谢谢群主",
             "团长辛苦了",
             "不急",
+            "早上",
+            "上午",
+            "中午",
+            "下午",
+            "傍晚",
+            "晚上",
+            "今晚",
+            "明晚",
+            "今天",
+            "明天",
+            "后天",
         ],
     ),
     (
@@ -271,6 +283,17 @@ impl Vocabulary {
         }
     }
 
+    /// Whether a text is a word for a good.
+    pub(super) fn is_good(&self, word: &str) -> bool {
+        self.0.get(word) == Some(&Kind::Good)
+    }
+
+    /// Whether a word for a good stands in a text.
+    pub(super) fn names_good(&self, text: &str) -> bool {
+        let chars: Vec<char> = text.chars().collect();
+        (0..chars.len()).any(|i| self.words_at(&chars, i).any(|(_, kind, _)| kind == Kind::Good))
+    }
+
     /// Whether a text begins with a household's name.
     pub(super) fn begins_household(&self, text: &str) -> bool {
         let chars: Vec<char> = text.chars().take(WORD_CHARS_MAX).collect();
@@ -304,11 +327,16 @@ impl Vocabulary {
             self.words_at(content, i)
                 .any(|(_, kind, _)| !matches!(kind, Kind::Noise | Kind::Remark | Kind::And))
         });
-        !(orders || measures || known || (only_number && !content.is_empty()))
+        // 分两袋, 每袋5斤: how it is packed.
+        let text: String = content.iter().collect();
+        let packing = text.starts_with('分')
+            || ["每袋", "每包", "每盒"].iter().any(|word| text.starts_with(word));
+        !(orders || (measures && !packing) || known || (only_number && !content.is_empty()))
     }
 
     /// Cuts a text into tokens.
     pub(super) fn tokens(&self, text: &[char]) -> Vec<Token> {
+        let text = joined_weights(text);
         let mut tokens = Vec::new();
         let mut begin = 0;
         for end in 0..=text.len() {
@@ -411,6 +439,11 @@ impl Vocabulary {
         if let Some((fen, end)) = money_at(run, i) {
             cuts.push((Cut::Token(Token::Money(fen)), end));
         }
+        let known = self.words_at(run, i).any(|(_, kind, _)| kind == Kind::Good);
+        if let Some(end) = when_or_where(run, i).filter(|_| !known && !good_before) {
+            let text = run.get(i..end).unwrap_or_default().iter().collect();
+            cuts.push((Cut::Token(Token::Remark(text)), end));
+        }
         if let Some((amount, end)) = number::measure_at(run, i) {
             cuts.push((Cut::Token(Token::Amount(amount)), end));
         }
@@ -435,6 +468,82 @@ impl Vocabulary {
             }
         }
         cuts
+    }
+}
+
+/// `2 斤 3 两` without the blanks, which would make two weights of it.
+fn joined_weights(text: &[char]) -> Vec<char> {
+    let is_liang = |i: usize| {
+        let rest = |i: usize| {
+            number::count_unit_at(text, i).is_none()
+                && number::weight_unit_at(text, i).is_none()
+                && number::number_at(text, i).is_none()
+        };
+        text.get(i) == Some(&'两') && rest(i + 1)
+    };
+    let skip = |i: usize| i + usize::from(text.get(i) == Some(&' '));
+    let mut joined: Vec<char> = Vec::with_capacity(text.len());
+    let mut i = 0;
+    while let Some(c) = text.get(i).copied() {
+        let jin = joined.last() == Some(&'斤') && joined.len() > 1;
+        let tail = if jin { number::number_at(text, skip(i)) } else { None };
+        if let Some((_, end)) = tail.filter(|(_, end)| is_liang(skip(*end))) {
+            joined.extend(text.get(skip(i)..end).unwrap_or_default());
+            joined.push('两');
+            i = skip(end) + 1;
+            continue;
+        }
+        let number = joined.last().is_some_and(|c| number::number_at(&[*c], 0).is_some());
+        let before_jin = c == ' ' && number && text.get(i + 1) == Some(&'斤');
+        if !before_jin {
+            joined.push(c);
+        }
+        i += 1;
+    }
+    joined
+}
+
+/// The end of a time, a floor or a date: 晚上8点到家, 3楼, 12号晚上, 11月23日.
+fn when_or_where(run: &[char], begin: usize) -> Option<usize> {
+    const AFTER: [&str; 24] = [
+        "晚上", "早上", "上午", "下午", "中午", "傍晚", "以后", "之后", "之前", "左右", "到家",
+        "回家", "在家", "点半", "钟", "后", "前", "送到", "送", "到", "拿", "取", "再", "过",
+    ];
+    let number = |i: usize| {
+        let (thousandths, end) = number::number_at(run, i)?;
+        let digit = run.get(i).is_some_and(char::is_ascii_digit);
+        // 多一点 is no time.
+        (thousandths.is_multiple_of(1_000) && (digit || thousandths > 1_000)).then_some(end)
+    };
+    let at = |i: usize| run.get(i).copied();
+    let tail = |mut i: usize| {
+        let from = i;
+        while let Some(word) = AFTER
+            .iter()
+            .find(|word| word.chars().enumerate().all(|(offset, c)| at(i + offset) == Some(c)))
+        {
+            i += word.chars().count();
+        }
+        (i, i > from)
+    };
+    let after = number(begin)?;
+    match at(after)? {
+        '点' => {
+            let minutes = number(after + 1).filter(|end| {
+                matches!(at(*end), Some('分')) && number::count_unit_at(run, *end).is_none()
+            });
+            let half =
+                at(after + 1) == Some('半') && number::count_unit_at(run, after + 2).is_none();
+            let end = minutes.map_or(after + 1 + usize::from(half), |end| end + 1);
+            Some(tail(end).0)
+        }
+        '楼' => Some(after + 1).filter(|end| number(*end).is_none()),
+        '月' => {
+            let day = number(after + 1).filter(|end| matches!(at(*end), Some('日' | '号')));
+            day.map(|end| tail(end + 1).0)
+        }
+        '号' | '日' => Some(tail(after + 1)).filter(|(_, more)| *more).map(|(end, _)| end),
+        _ => None,
     }
 }
 
