@@ -30,6 +30,8 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(8);
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The refusal that says nothing about the transaction: the node has no room.
 const FULL: u16 = 110;
+/// The HTTP status of a node that wants an access token, or another one.
+const UNAUTHORIZED: u16 = 401;
 /// Most items that a node puts into one list (docs/api.md).
 const LIST_MAX: usize = 1_000;
 /// The ledger has no more; a node that lists more is not asked for ever.
@@ -81,6 +83,8 @@ pub(crate) enum HandedIn {
     Refused(Box<Problem>),
     /// It has no room for anything now, and did not take it.
     Full(String),
+    /// It wants to know who asks, and did not take it.
+    Locked,
     /// The node got nothing.
     NotSent(String),
     /// The node may have got it.
@@ -276,7 +280,7 @@ impl Client {
                 view.map(Some).map_err(|failure| failure.to_string())
             }
             Ok(answer) if answer.status == 404 => Ok(None),
-            Ok(answer) => Err(output::plain(&answer.problem().detail)),
+            Ok(answer) => Err(detail(&answer.problem())),
             Err(error) => Err(self.silence(node, &error)),
         }
     }
@@ -294,7 +298,7 @@ impl Client {
                 Err(failure) => Place::Silent(failure.to_string()),
             },
             404 => Place::Unknown,
-            _ => Place::Silent(output::plain(&answer.problem().detail)),
+            _ => Place::Silent(detail(&answer.problem())),
         }
     }
 
@@ -307,7 +311,7 @@ impl Client {
             Ok(answer) if answer.status == 200 => {
                 answer.read().map_err(|failure: Failure| failure.to_string())
             }
-            Ok(answer) => Err(output::plain(&answer.problem().detail)),
+            Ok(answer) => Err(detail(&answer.problem())),
             Err(error) => Err(self.silence(node, &error)),
         }
     }
@@ -340,15 +344,12 @@ impl Client {
         }
         let problem = answer.problem();
         match problem.refusal {
-            Some(FULL) => HandedIn::Full(output::plain(&problem.detail)),
-            None if answer.status == 429 => HandedIn::Full(output::plain(&problem.detail)),
+            Some(FULL) => HandedIn::Full(detail(&problem)),
+            None if answer.status == UNAUTHORIZED => HandedIn::Locked,
+            None if answer.status == 429 => HandedIn::Full(detail(&problem)),
             Some(_) => HandedIn::Refused(Box::new(problem)),
             // No node of ours speaks so, or one that is in trouble.
-            None => HandedIn::Unclear(format!(
-                "{}: {}",
-                self.nodes[node],
-                output::plain(&problem.detail)
-            )),
+            None => HandedIn::Unclear(format!("{}: {}", self.nodes[node], detail(&problem))),
         }
     }
 
@@ -384,6 +385,7 @@ impl Client {
             200 => Ok(answer.body),
             // Nothing from there on.
             204 | 404 => Ok(Vec::new()),
+            UNAUTHORIZED => Err(self.locked()),
             _ => Err(no(&answer.problem())),
         }
     }
@@ -391,7 +393,26 @@ impl Client {
     /// Asks a question that changes nothing.
     pub(crate) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let answer = self.ask(path)?;
-        if answer.status == 200 { answer.read() } else { Err(no(&answer.problem())) }
+        match answer.status {
+            200 => answer.read(),
+            UNAUTHORIZED => Err(self.locked()),
+            _ => Err(no(&answer.problem())),
+        }
+    }
+
+    /// The failure of a question that only a token opens the door for.
+    pub(crate) fn locked(&self) -> Failure {
+        let failure = Failure::setup(match self.authorization {
+            None => word!("this node wants an access token", "这个节点要求访问令牌"),
+            Some(_) => word!(
+                "this node does not know the access token that was shown",
+                "这个节点不认得所出示的访问令牌"
+            ),
+        });
+        failure.help(word!(
+            "name it with --token-file; the node's operator makes one with `tuand token add`",
+            "用 --token-file 指定令牌文件；令牌由节点运营方用 tuand token add 发放"
+        ))
     }
 
     /// Asks nodes in turn until one answers that is not in trouble.
@@ -401,7 +422,9 @@ impl Client {
         for node in self.in_order() {
             match self.get_at(node, path, ANSWER_TIMEOUT) {
                 // Another one may have room, or know who asks.
-                Ok(answer) if answer.status >= 500 || matches!(answer.status, 401 | 429) => {
+                Ok(answer)
+                    if answer.status >= 500 || matches!(answer.status, UNAUTHORIZED | 429) =>
+                {
                     in_trouble = Some(answer);
                 }
                 Ok(answer) => {
@@ -482,10 +505,15 @@ pub(crate) fn nobody_answers(reasons: &[String]) -> Failure {
     ))
 }
 
-/// The failure that a problem is, in the user's language if the node speaks it.
+/// What a problem says, in the user's language if the node speaks it.
+pub(crate) fn detail(problem: &Problem) -> String {
+    let zh = problem.detail_zh.as_ref().filter(|_| lang::current() == Language::Zh);
+    output::plain(zh.unwrap_or(&problem.detail))
+}
+
+/// The failure that a problem is.
 fn no(problem: &Problem) -> Failure {
-    let chinese = problem.detail_zh.as_ref().filter(|_| lang::current() == Language::Zh);
-    Failure::refused(output::plain(chinese.unwrap_or(&problem.detail)))
+    Failure::refused(detail(problem))
 }
 
 #[cfg(test)]
@@ -606,6 +634,10 @@ pub(crate) mod tests {
         let full = serde_json::to_string(&full).expect("is JSON");
         let full = fake_node(move |_, _| Some((503, full.clone())));
         assert!(matches!(hand_in(full.url), HandedIn::Full(_)));
+        let locked = serde_json::to_string(&Problem::new(401, "wrong-token", "who?"));
+        let locked = locked.expect("is JSON");
+        let locked = fake_node(move |_, _| Some((401, locked.clone())));
+        assert_eq!(hand_in(locked.url), HandedIn::Locked);
         let taken = fake_node(|_, _| Some((202, submitted(Progress::Pending))));
         assert_eq!(hand_in(taken.url), HandedIn::Taken);
         let other = fake_node(|_, _| {

@@ -95,6 +95,12 @@ impl Failure {
         }
     }
 
+    /// The same failure in other words.
+    #[must_use]
+    pub(crate) fn said_so(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
     /// Adds the line that says what to do.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

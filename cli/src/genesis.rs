@@ -33,6 +33,9 @@ use std::{
 /// Most entries of a folder that are looked at.
 const FOLDER_ENTRIES_MAX: usize = 10 * MEMBERS_MAX;
 
+/// How much of a key is shown to be recognised by.
+const KEY_CHARS_SHOWN: usize = 16;
+
 /// Shown by `tuan genesis invite --help`.
 pub(crate) const INVITE_EXAMPLE: &str = "\
 Example:
@@ -204,8 +207,10 @@ pub(crate) fn run(
         }
         GenesisCommand::Join { invitation, name, node_card, related, out } => {
             let invitation = load_invitation(invitation)?;
-            output.note(&show_invitation(&invitation)?);
             let card = node_card.as_deref().map(load_node_card).transpose()?;
+            Contribution::check_before(&invitation, *name, card.as_ref())
+                .map_err(|error| wrong_contribution(&error))?;
+            output.note(&show_invitation(&invitation)?);
             let key = signer::load_key(key, session.secrets())?;
             let contribution = Contribution::sign(invitation, *name, &key, related, card.as_ref())
                 .map_err(|error| wrong_contribution(&error))?;
@@ -215,17 +220,17 @@ pub(crate) fn run(
                 "ok: {name} joins; send {file} to the founder and keep a copy to check with",
                 "{name} 已同意加入；请把 {file} 发给发起人，并自留一份以便核对"
             );
-            output.data(&first, &contribution)
+            output.data(&format!("{first}\n\n{}", show_contribution(&contribution)), &contribution)
         }
         GenesisCommand::Collect { invitation, from } => {
             let collection = gather(invitation, from, output)?;
             let answer = Collected::of(&collection);
             output.data(&show_collection(&collection)?, &answer)?;
-            answer.verdict()
+            answer.verdict(true)
         }
         GenesisCommand::Seal { invitation, from, out } => {
             let collection = gather(invitation, from, output)?;
-            Collected::of(&collection).verdict()?;
+            Collected::of(&collection).verdict(false)?;
             let genesis = collection.seal().map_err(|error| match error {
                 SealError::Genesis(error) => wrong(None, &error),
                 SealError::NotReady => Failure::bug(error.to_string()),
@@ -234,7 +239,7 @@ pub(crate) fn run(
             let file = out.display();
             let first =
                 say!("ok: chain {} in {file}", "创世文件已写入 {file}，链号 {}", genesis.chain);
-            report(&genesis, &first, false, output)?;
+            report(&genesis, &first, Compared::default(), output)?;
             output.note(&say!(
                 "send {file} to every member; each checks it with `tuan genesis check {file} --mine ITS-OWN-FILE`",
                 "请把 {file} 发给每个成员；各成员用 `tuan genesis check {file} --mine 自己的加入文件` 核对"
@@ -250,7 +255,8 @@ pub(crate) fn run(
                 check_phrase(&genesis, told)?;
             }
             let first = say!("ok: chain {}", "核对通过：链号 {}", genesis.chain);
-            report(&genesis, &first, mine.is_some(), output)?;
+            let compared = Compared { mine: mine.is_some(), phrase: phrase.is_some() };
+            report(&genesis, &first, compared, output)?;
             if mine.is_none() {
                 output.note(&say!(
                     "whether your own keys stand in it, --mine YOUR-FILE checks",
@@ -489,25 +495,34 @@ fn duration(duration: DurationMs) -> String {
 /// The contributions among files and folders.
 fn gather(invitation: &Path, from: &[PathBuf], output: Output) -> Result<Collection, Failure> {
     let invitation = load_invitation(invitation)?;
-    let mut received = Vec::new();
+    let (mut received, mut ignored) = (Vec::new(), Vec::new());
     for path in from {
-        if path.is_dir() {
-            for file in files_of(path)? {
-                let text = input::file_text(&file)?;
-                if is_kind(&text, "contribution") {
-                    received.push(read_contribution(&file, &text)?);
-                } else if kind(&text).is_none() {
-                    // The invitation and the node card may well lie there; other files may be damaged.
-                    let file = file.display();
-                    output.note(&say!(
-                        "note: {file} is no contribution, or was damaged on its way",
-                        "注意：{file} 不是加入文件，或在传送中损坏"
-                    ));
-                }
-            }
-        } else {
+        if !path.is_dir() {
             received.push(read_contribution(path, &input::file_text(path)?)?);
+            continue;
         }
+        for file in files_of(path)? {
+            if file.extension().is_none_or(|extension| extension != "toml") {
+                ignored.push(file.display().to_string());
+                continue;
+            }
+            let text = input::file_text(&file)?;
+            let found = kind(&text);
+            if found == Some("contribution") {
+                received.push(read_contribution(&file, &text)?);
+                continue;
+            }
+            let known = kinds().into_iter().find(|(marker, _)| Some(*marker) == found);
+            let is = known.map_or_else(
+                || word!("no contribution, or damaged on its way", "不是加入文件，或在传送中损坏"),
+                |(_, name)| name,
+            );
+            ignored.push(say!("{} ({is})", "{}（{is}）", file.display()));
+        }
+    }
+    if !ignored.is_empty() {
+        let files = ignored.join(word!(", ", "、"));
+        output.note(&say!("ignored: {files}", "未采用的文件：{files}"));
     }
     Ok(Collection::new(invitation, received))
 }
@@ -517,7 +532,7 @@ fn read_contribution(path: &Path, text: &str) -> Result<Received, Failure> {
     Ok(Received { from: path.display().to_string(), contribution })
 }
 
-/// The `.toml` files of a folder, by name.
+/// The files of a folder, by name.
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error: std::io::Error| {
         let folder = folder.display();
@@ -528,7 +543,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths: Result<Vec<_>, _> =
         entries.map(|entry| Ok(entry.map_err(unreadable)?.path())).collect();
     let mut paths = paths?;
-    paths.retain(|path| path.extension().is_some_and(|e| e == "toml") && path.is_file());
+    paths.retain(|path| path.is_file());
     paths.sort();
     Ok(paths)
 }
@@ -547,18 +562,29 @@ impl Collected {
     fn of(collection: &Collection) -> Self {
         let missing = collection.missing();
         let invited = collection.invitation().members.iter().map(|invited| invited.name);
-        let findings = collection.findings();
+        let help = match (collection.agreed_elsewhere(), collection.findings().first()) {
+            (Some(_), _) => Some(say!(
+                "name the invitation that the members have joined",
+                "请改用各成员加入时的那份邀请文件"
+            )),
+            (None, first) => first.map(|finding| here(finding.help())),
+        };
         Self {
             present: invited.filter(|name| !missing.contains(name)).collect(),
             missing,
-            findings: findings.iter().map(|finding| here(finding.text())).collect(),
-            help: findings.first().map(|finding| here(finding.help())),
+            findings: what_is_wrong(collection),
+            help,
         }
     }
 
-    fn verdict(&self) -> Result<(), Failure> {
+    /// How the command ends; `told` if the findings stand in its answer already.
+    fn verdict(&self, told: bool) -> Result<(), Failure> {
         if let (Some(first), Some(help)) = (self.findings.first(), &self.help) {
-            return Err(Failure::refused(first.clone()).help(help.clone()));
+            let message = match told {
+                true => word!("what has come cannot be used yet", "收到的文件还不能用").to_owned(),
+                false => first.clone(),
+            };
+            return Err(Failure::refused(message).help(help.clone()));
         }
         if self.missing.is_empty() {
             return Ok(());
@@ -569,6 +595,41 @@ impl Collected {
             "请催一催；若不等，请重新邀请其余成员"
         )))
     }
+}
+
+/// What keeps a collection from being sealed, in sentences.
+fn what_is_wrong(collection: &Collection) -> Vec<String> {
+    if let Some(theirs) = collection.agreed_elsewhere() {
+        let ours = collection.invitation();
+        let (our_name, their_name) = (ours.name, theirs.name);
+        let (our_time, their_time) = (output::time(ours.created()), output::time(theirs.created()));
+        return vec![say!(
+            "the invitation named here is the wrong one: everybody has said yes to another, {their_name} \
+             of {their_time}; this is {our_name} of {our_time}",
+            "指定的邀请文件不对：大家同意的都是另一份（{their_name}，{their_time}），这份是 {our_name}，{our_time}"
+        )];
+    }
+    collection.findings().iter().map(|finding| here(finding.text())).collect()
+}
+
+/// What a member signs when it joins.
+fn show_contribution(contribution: &Contribution) -> String {
+    let invited = contribution.invitation.invited(contribution.name.as_str());
+    let transport = contribution.transport.as_ref();
+    let dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+    let key = contribution.key.to_string().chars().take(KEY_CHARS_SHOWN).collect::<String>();
+    let rows = [
+        (word!("name", "名称"), contribution.name.to_string()),
+        (word!("role", "角色"), invited.map_or_else(String::new, |invited| role(invited.role))),
+        (word!("votes", "票数"), invited.map_or(0, |invited| invited.votes).to_string()),
+        (word!("related to", "关联"), contribution.related.join(" ")),
+        (word!("address", "地址"), transport.map_or_else(String::new, |t| t.addresses.join(" "))),
+        (word!("key", "公钥"), format!("{key}…")),
+    ];
+    output::table(
+        &[word!("SIGNED", "签署内容"), ""],
+        rows.into_iter().map(|(what, value)| vec![what.to_owned(), dash(value)]),
+    )
 }
 
 fn show_collection(collection: &Collection) -> Result<String, Failure> {
@@ -595,8 +656,8 @@ fn show_collection(collection: &Collection) -> Result<String, Failure> {
         word!("FILE", "文件"),
     ];
     let mut text = output::table(&headings, rows);
-    for finding in collection.findings() {
-        text.push_str(&say!("\n\nwrong: {}", "\n\n有误：{}", here(finding.text())));
+    for finding in what_is_wrong(collection) {
+        text.push_str(&say!("\n\nwrong: {finding}", "\n\n有误：{finding}"));
     }
     let ready = collection.findings().is_empty() && collection.missing().is_empty();
     if ready {
@@ -647,17 +708,32 @@ fn check_phrase(genesis: &Genesis, told: &str) -> Result<(), Failure> {
     )))
 }
 
-fn report(genesis: &Genesis, first: &str, mine: bool, output: Output) -> Result<(), Failure> {
+/// What a founding document was found to agree with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Compared {
+    mine: bool,
+    phrase: bool,
+}
+
+fn report(
+    genesis: &Genesis,
+    first: &str,
+    compared: Compared,
+    output: Output,
+) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Answer {
         chain: String,
         founding: String,
         phrase: String,
         mine: bool,
+        /// The phrase that was given is this one.
+        phrase_agrees: bool,
         tolerated: usize,
         explanation: Vec<String>,
         warnings: Vec<String>,
     }
+    let Compared { mine, phrase: phrase_agrees } = compared;
     let explanation = genesis.explain();
     let phrase = Phrase::of(&genesis.chain);
     let mut text = format!("{first}\n\n{}", words(&explanation));
@@ -665,6 +741,12 @@ fn report(genesis: &Genesis, first: &str, mine: bool, output: Output) -> Result<
         text.push_str(&say!(
             "\nYour own keys and all that you said yes to stand in it unchanged.\n",
             "\n您自己的密钥以及您同意的内容都在其中，未被改动。\n"
+        ));
+    }
+    if phrase_agrees {
+        text.push_str(&say!(
+            "\nThe phrase is the same as yours: both have the same founding document.\n",
+            "\n对方念的核对码与您的一致：双方手里是同一份创世文件。\n"
         ));
     }
     text.push_str(&say!(
@@ -679,6 +761,7 @@ fn report(genesis: &Genesis, first: &str, mine: bool, output: Output) -> Result<
         founding: genesis.founding.to_string(),
         phrase: phrase.to_string(),
         mine,
+        phrase_agrees,
         tolerated: explanation.tolerated,
         explanation: explanation.sentences.into_iter().map(here).collect(),
         warnings: explanation.warnings.into_iter().map(here).collect(),
@@ -726,8 +809,10 @@ fn show_invitation(invitation: &Invitation) -> Result<String, Failure> {
     let channels = invitation.channels.iter().map(|c| (c.name.to_string(), c.custodian.clone()));
     let parts = parts(members, channels, &invitation.policy, &invitation.consensus)?;
     let (name, founded) = (invitation.name, output::time(invitation.created()));
-    let first =
-        say!("name     {name}\nfounded  {founded}", "链名      {name}\n创世时间  {founded}");
+    let first = say!(
+        "name     {name}\nfounded  {founded} (UTC+8)",
+        "链名      {name}\n创世时间  {founded}（UTC+8）"
+    );
     Ok(format!("{first}\n\n{parts}\n\n{}", words(&explanation)))
 }
 
@@ -752,8 +837,8 @@ fn show(genesis: &Genesis) -> String {
     let parts = parts(members, channels, &document.policy, &document.consensus).unwrap_or_default();
     let (chain, founded) = (genesis.chain, output::time(genesis.created));
     let first = say!(
-        "name     {}\nchain    {chain}\nfounded  {founded}",
-        "链名      {}\n链号      {chain}\n创世时间  {founded}",
+        "name     {}\nchain    {chain}\nfounded  {founded} (UTC+8)",
+        "链名      {}\n链号      {chain}\n创世时间  {founded}（UTC+8）",
         genesis.name
     );
     format!("{first}\n\n{parts}")
@@ -926,7 +1011,13 @@ pub(crate) mod tests {
         // A messenger has damaged one file, and a stranger has sent one in the committee's name.
         let good = it.read("in/supplier-a.toml");
         it.write("in/supplier-a.toml", &good.replace("/tcp/7003", "/tcp/7009"));
-        it.refused("genesis collect @invitation.toml @in", exit::REFUSED, "changed, or forged");
+        it.refused(
+            "genesis seal @invitation.toml @in --out @genesis.toml",
+            exit::REFUSED,
+            "changed, or forged",
+        );
+        // The answer has named it; the error does not say it again.
+        it.refused("genesis collect @invitation.toml @in", exit::REFUSED, "cannot be used yet");
         it.write("in/supplier-a.toml", &good);
         it.tuan("key new --out @stranger.pem").expect("makes a key");
         it.tuan(
@@ -942,6 +1033,13 @@ pub(crate) mod tests {
         fs::remove_file(it.path("in/stranger.toml")).expect("removes");
 
         it.tuan("genesis collect @invitation.toml @in").expect("all are there");
+        let other = it.read("invitation.toml").replacen("orchard-1", "orchard-2", 2);
+        it.write("other.toml", &other.replacen("created_ms = 1", "created_ms = 2", 1));
+        it.refused(
+            "genesis seal @other.toml @in --out @genesis.toml",
+            exit::REFUSED,
+            "the invitation named here is the wrong one",
+        );
         it.tuan("genesis seal @invitation.toml @in --out @genesis.toml").expect("seals");
         let genesis = load(Path::new(&it.path("genesis.toml"))).expect("reads");
         let phrase = Phrase::of(&genesis.chain).to_string().replace([' ', '/'], "");

@@ -229,7 +229,11 @@ pub(crate) fn run(command: &PayCommand, session: &Session) -> Result<(), Failure
         PayCommand::List { group_buy } => list(group_buy, session),
         PayCommand::Receive { money, received_at } => {
             let receipt = receipt(money, *received_at, session)?;
-            session.submit_one(Action::ReceiveUnidentified(receipt))
+            let action = Action::ReceiveUnidentified(receipt);
+            session.submit_one(match received_at {
+                Some(_) => action,
+                None => session.as_said_before(action)?,
+            })
         }
         PayCommand::Identify { number, group_buy, shares } => {
             let tags = session.tags(group_buy)?;

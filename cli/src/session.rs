@@ -1,13 +1,14 @@
 //! What every command works with: the options, the nodes, the chain, the signer, the directory.
 
 use crate::{
-    client::Client,
+    client::{self, Client},
     directory::{Directory, Tags},
     exit::Failure,
     genesis as founding,
     lang::{self, Language, say, word},
     names::Names,
-    output::{self, Output},
+    outbox::SettledNow,
+    output::Output,
     signer::{self, Secrets, Signer},
 };
 use genesis::Genesis;
@@ -128,6 +129,8 @@ pub(crate) struct Session {
     signer: OnceCell<Signer>,
     /// Pseudonyms used so far, to tell refusals with numbers.
     tags: RefCell<Tags>,
+    /// What was settled by the way.
+    pub(crate) settled_now: RefCell<SettledNow>,
 }
 
 /// A transaction that is in the ledger.
@@ -177,6 +180,7 @@ impl Session {
             genesis: OnceCell::new(),
             signer: OnceCell::new(),
             tags: RefCell::default(),
+            settled_now: RefCell::default(),
         })
     }
 
@@ -343,9 +347,12 @@ impl Session {
 
     /// A problem in the user's language.
     pub(crate) fn tell(&self, problem: &Problem) -> String {
-        let zh = problem.detail_zh.as_ref().filter(|_| lang::current() == Language::Zh);
-        let text = output::plain(zh.unwrap_or(&problem.detail));
-        self.tags.borrow().with_numbers(&text)
+        self.with_numbers(&client::detail(problem))
+    }
+
+    /// A text with the numbers of households for their pseudonyms, as far as they are known.
+    pub(crate) fn with_numbers(&self, text: &str) -> String {
+        self.tags.borrow().with_numbers(text)
     }
 
     /// The failure that a refusal is.

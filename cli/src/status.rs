@@ -10,7 +10,7 @@ use crate::{
     session::Session,
 };
 use clap::Subcommand;
-use explain::{Finding, can_proceed, explain};
+use explain::{Finding, can_proceed, explain, step_name};
 use ledger_core::api::{MemberView, Status};
 use serde::Serialize;
 
@@ -104,7 +104,7 @@ pub(crate) fn run(command: &StatusCommand, session: &Session) -> Result<(), Fail
 
 fn describe(status: &Status) -> String {
     let (name, chain, node) = (plain(&status.name), status.chain, plain(&status.node));
-    let (version, step) = (plain(&status.version), plain(&status.step));
+    let (version, step) = (plain(&status.version), step_name(&status.step));
     let (height, at, round) = (status.height, output::time(status.time), status.round);
     let (entries, root, mempool) = (status.log_size, status.state_root, status.mempool);
     let waiting = match status.waiting_for.as_slice() {
@@ -140,11 +140,11 @@ fn describe(status: &Status) -> String {
     ];
     let peers = output::table(&headings, peers);
     say!(
-        "{name} ({chain}), node of {node}, version {version}\n\
+        "{name} ({chain}), node of {node}, version {version}, times in UTC+8\n\
          height {height} at {at}, round {round} {step}{waiting}\n\
          log {entries} entries, state root {root}\n\
          mempool {mempool}, clock offset {clock}{disk}\n\n{peers}",
-        "{name}（{chain}），{node} 的节点，版本 {version}\n\
+        "{name}（{chain}），{node} 的节点，版本 {version}，时间为 UTC+8\n\
          高度 {height}，{at}，第 {round} 轮 {step}{waiting}\n\
          日志 {entries} 条，状态根 {root}\n\
          待处理 {mempool}，时钟偏差 {clock}{disk}\n\n{peers}"

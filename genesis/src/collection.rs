@@ -147,18 +147,31 @@ pub struct Collection {
     invitation: Invitation,
     standing: BTreeMap<Code<32>, Received>,
     findings: Vec<Finding>,
+    /// The other invitations that good contributions say yes to.
+    elsewhere: Vec<Invitation>,
 }
 
 impl Collection {
     /// Sorts what was received.
     #[must_use]
     pub fn new(invitation: Invitation, received: Vec<Received>) -> Self {
-        let mut collection = Self { invitation, standing: BTreeMap::new(), findings: Vec::new() };
+        let (standing, findings, elsewhere) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut collection = Self { invitation, standing, findings, elsewhere };
         for received in received {
             collection.take(received);
         }
         collection.find_what_stands_twice();
         collection
+    }
+
+    /// The one other invitation that everything received says yes to, if several members do: then it is
+    /// not they who are wrong.
+    #[must_use]
+    pub fn agreed_elsewhere(&self) -> Option<&Invitation> {
+        let (first, others) = self.elsewhere.split_first()?;
+        let is_one = !others.is_empty() && others.iter().all(|other| other == first);
+        let is_all = self.standing.is_empty() && self.findings.len() == self.elsewhere.len();
+        (is_one && is_all).then_some(first)
     }
 
     fn take(&mut self, received: Received) {
@@ -171,6 +184,7 @@ impl Collection {
         let differences = differences(&self.invitation, &contribution.invitation, Relations::Same);
         if !differences.is_empty() {
             self.findings.push(Finding::OtherInvitation { from, member, differences });
+            self.elsewhere.push(contribution.invitation.clone());
             return;
         }
         match self.standing.get(&member) {

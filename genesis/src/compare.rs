@@ -53,8 +53,7 @@ pub(crate) fn differences(
         ));
     }
     if first.created_ms != second.created_ms {
-        let (was, is) = (first.created_ms, second.created_ms);
-        found.push(text!("created_ms was {was} and is {is}", "created_ms 原为 {was}，现为 {is}"));
+        found.push(text!("the founding time is another one", "创世时间不同"));
     }
     settings("policy", &first.policy, &second.policy, &mut found);
     settings("consensus", &first.consensus, &second.consensus, &mut found);

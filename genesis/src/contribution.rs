@@ -6,7 +6,7 @@ use crate::{
     check::{ADDRESSES_MAX, DOCUMENT_BYTES_MAX},
     document::TransportSection,
     error::{GenesisError, key_error_zh, purpose_zh},
-    invitation::Invitation,
+    invitation::{Invitation, Invited},
     text,
 };
 use ledger_core::{
@@ -277,6 +277,31 @@ fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, GenesisError> {
 }
 
 impl Contribution {
+    /// Checks what a member can have confused before it signs: its name, and the card of its node.
+    ///
+    /// # Errors
+    /// [`ContributionError`] if name or card do not belong to the invitation.
+    pub fn check_before<'a>(
+        invitation: &'a Invitation,
+        name: Code<32>,
+        node: Option<&NodeCard>,
+    ) -> Result<&'a Invited, ContributionError> {
+        let invited = invitation.invited(name.as_str());
+        let invited =
+            invited.ok_or_else(|| ContributionError::NotInvited { name: name.to_string() })?;
+        match node {
+            None if invited.votes > 0 => Err(ContributionError::NoNode { name: name.to_string() }),
+            Some(card) if card.name != name => {
+                let (card, name) = (card.name.to_string(), name.to_string());
+                Err(ContributionError::ForeignNode { card, name })
+            }
+            Some(card) if card.founding != invitation.founding() => {
+                Err(ContributionError::OtherFounding { name: name.to_string() })
+            }
+            None | Some(_) => Ok(invited),
+        }
+    }
+
     /// Says yes to an invitation: the relations that it names and `also_related`, and a node where
     /// there is one.
     ///
@@ -290,18 +315,7 @@ impl Contribution {
         node: Option<&NodeCard>,
     ) -> Result<Self, ContributionError> {
         let founding = invitation.founding();
-        let invited = invitation.invited(name.as_str());
-        let invited =
-            invited.ok_or_else(|| ContributionError::NotInvited { name: name.to_string() })?;
-        if let Some(card) = node {
-            if card.name != name {
-                let (card, name) = (card.name.to_string(), name.to_string());
-                return Err(ContributionError::ForeignNode { card, name });
-            }
-            if card.founding != founding {
-                return Err(ContributionError::OtherFounding { name: name.to_string() });
-            }
-        }
+        let invited = Self::check_before(&invitation, name, node)?;
         let mut related = invited.related.clone();
         related.extend(also_related.iter().filter(|n| !invited.related.contains(n)).cloned());
         let mut contribution = Self {

@@ -35,13 +35,27 @@ impl Phrase {
         Self(u128::from_be_bytes(*first) % MODULUS)
     }
 
-    /// Reads what somebody else wrote down: the digits, however they are spaced.
+    /// Reads what somebody else wrote down: the digits, however they are spaced, also as a Chinese
+    /// keyboard writes them.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let other =
-            |c: char| !c.is_ascii_digit() && !c.is_whitespace() && !matches!(c, '-' | '/' | '.');
-        if digits.len() != PHRASE_DIGITS || text.chars().any(other) {
+        let mut digits = String::with_capacity(PHRASE_DIGITS);
+        for c in text.chars() {
+            match c {
+                '0'..='9' => digits.push(c),
+                // Their full-width forms, in the same order.
+                '０'..='９' => {
+                    digits.push(char::from_digit(u32::from(c) - u32::from('０'), 10)?);
+                }
+                '-' | '/' | '.' | ',' | '，' | '、' | '。' | '－' | '／' | '．' => {}
+                c if c.is_whitespace() => {}
+                _ => return None,
+            }
+            if digits.len() > PHRASE_DIGITS {
+                return None;
+            }
+        }
+        if digits.len() != PHRASE_DIGITS {
             return None;
         }
         digits.parse().ok().map(Self)
@@ -80,6 +94,19 @@ mod tests {
         for written in [phrase.to_string(), rows.join("\n"), rows.concat().replace(' ', "-")] {
             assert_eq!(Phrase::parse(&written), Some(phrase), "{written}");
         }
+        let wide: String = phrase
+            .to_string()
+            .chars()
+            .map(|c| match c {
+                '0'..='9' => {
+                    char::from_u32(u32::from(c) - 0x30 + 0xff10).expect("a full-width digit")
+                }
+                ' ' => '\u{3000}',
+                _ => '，',
+            })
+            .collect();
+        assert_eq!(Phrase::parse(&wide), Some(phrase), "{wide}");
+        assert_eq!(Phrase::parse(&wide.replace('，', "、")), Some(phrase));
         let short = &phrase.to_string()[1..];
         for bad in ["", "1234", short, &phrase.to_string().replace('0', "o")] {
             assert_eq!(Phrase::parse(bad), None, "{bad}");

@@ -118,6 +118,19 @@ pub struct DiskRoom {
     pub total_bytes: u64,
 }
 
+/// A validator that the ledger has convicted of signing two messages where one is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedTwice {
+    /// Which member's node.
+    pub member: String,
+    /// How often it was proven.
+    pub times: u64,
+    /// The last height at which it did.
+    pub height: Height,
+    /// The time of the block that says so, if the node can read it.
+    pub at: Option<TimestampMs>,
+}
+
 /// How a node is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -163,6 +176,13 @@ pub struct Status {
     pub log_size: u64,
     /// Members whose message the current step lacks.
     pub waiting_for: Vec<String>,
+    /// Members that were proven to have signed twice.
+    #[serde(default)]
+    pub signed_twice: Vec<SignedTwice>,
+    /// When this node last saw its own key sign what it does not remember; nothing if never since its
+    /// start.
+    #[serde(default)]
+    pub signed_elsewhere: Option<TimestampMs>,
     /// The other nodes.
     pub peers: Vec<PeerStatus>,
     /// How far this node's clock is ahead of the median of its peers', if it is known.

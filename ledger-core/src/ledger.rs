@@ -319,6 +319,11 @@ impl State {
             && evidence.verify(&self.chain, &self.validators).is_ok()
     }
 
+    /// The equivocations that are on the ledger, each with the height of the block that has it.
+    pub fn convictions(&self) -> impl Iterator<Item = (&EvidenceKey, Height)> {
+        self.convictions.iter().map(|(key, conviction)| (key, conviction.0))
+    }
+
     fn head(&mut self, writes: &mut Vec<StateWrite>) -> StateHead {
         let fund = &mut self.fund;
         let tables = [

@@ -19,7 +19,7 @@ use crate::{
 use anyhow::{Context as _, anyhow};
 use genesis::Genesis;
 use ledger_core::{
-    api::{Activity, PeerStatus, Status, Use},
+    api::{Activity, PeerStatus, SignedTwice, Status, Use},
     codec::decode,
     consensus::{GuardRecord, Step},
     crypto::{BatchItem, KeyPurpose, verify_batch},
@@ -390,6 +390,11 @@ impl Shell {
         };
         let failed = (0..consensus.round().get()).rev().take(FAILED_PROPOSERS_MAX);
         let failed: Vec<_> = failed.filter_map(proposer_of).map(|(_, n)| n.name.clone()).collect();
+        let signed_twice = replica.equivocations().iter().filter_map(|found| {
+            let (_, node) = nodes().find(|(_, node)| node.validator == Some(found.validator))?;
+            let member = node.name.clone();
+            Some(SignedTwice { member, times: found.times, height: found.height, at: found.at })
+        });
         Status {
             chain: self.genesis.chain,
             name: self.genesis.name.to_string(),
@@ -419,6 +424,8 @@ impl Shell {
             state_root: tip.state_root,
             log_size: replica.state().log().size(),
             waiting_for: replica.waiting_for(),
+            signed_twice: signed_twice.collect(),
+            signed_elsewhere: replica.signed_elsewhere(),
             peers: peers.collect(),
             clock_offset_ms: replica.clock_offset_ms(),
             mempool: replica.mempool().len() as u64,

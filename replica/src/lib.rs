@@ -19,6 +19,6 @@ mod sync;
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
 pub use message::{PeerMessage, Road, TransactionBytes};
 pub use replica::{
-    Action, Config, Event, JobId, NodeId, NodeInfo, Outcome, Peer, Replica, RequestId, Standing,
-    Start, Write,
+    Action, Config, Equivocation, Event, JobId, NodeId, NodeInfo, Outcome, Peer, Replica,
+    RequestId, Standing, Start, Write,
 };

@@ -248,6 +248,21 @@ pub struct Standing {
     pub step_since: TimestampMs,
 }
 
+/// What the ledger holds against a validator: that it signed twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Equivocation {
+    /// Who did.
+    pub validator: ValidatorIndex,
+    /// How often it was proven.
+    pub times: u64,
+    /// The last height at which it signed twice.
+    pub height: Height,
+    /// The height of the block that says so.
+    entered: Height,
+    /// The time of that block; nothing if the block cannot be read.
+    pub at: Option<TimestampMs>,
+}
+
 /// One node of the chain.
 pub struct Replica {
     chain: ChainId,
@@ -272,6 +287,10 @@ pub struct Replica {
 
     peers: Vec<Peer>,
     standing: Standing,
+    /// What the ledger says of validators that signed twice, by validator.
+    equivocations: Vec<Equivocation>,
+    /// When this node last saw its own key sign what it does not remember.
+    signed_elsewhere: Option<TimestampMs>,
     early: Vec<Message>,
     timers: BTreeSet<(TimestampMs, Timeout)>,
     next_view: TimestampMs,
@@ -371,6 +390,8 @@ impl Replica {
             sync: Sync::default(),
             peers,
             standing,
+            equivocations: Vec::new(),
+            signed_elsewhere: None,
             early: Vec::new(),
             timers: BTreeSet::new(),
             next_view: now,
@@ -389,6 +410,7 @@ impl Replica {
             actions: Vec::new(),
             now,
         };
+        replica.note_equivocations();
         replica.carry_out(effects);
         replica.check_permit();
         replica.settle();
@@ -518,6 +540,51 @@ impl Replica {
     #[must_use]
     pub fn standing(&self) -> Standing {
         self.standing
+    }
+
+    /// Reads from the ledger who signed twice, after a block that may say more about it.
+    fn note_equivocations(&mut self) {
+        let known: u64 = self.equivocations.iter().map(|known| known.times).sum();
+        if self.state.convictions().count() as u64 == known {
+            return;
+        }
+        let mut found: BTreeMap<ValidatorIndex, Equivocation> = BTreeMap::new();
+        for (key, entered) in self.state.convictions() {
+            let (validator, height) = (key.validator, key.height);
+            let new = Equivocation { validator, times: 0, height, entered, at: None };
+            let one = found.entry(validator).or_insert(new);
+            one.times += 1;
+            one.height = one.height.max(height);
+            one.entered = one.entered.max(entered);
+        }
+        let tip = *self.state.tip();
+        for one in found.values_mut() {
+            let known = self
+                .equivocations
+                .iter()
+                .find(|known| (known.validator, known.entered) == (one.validator, one.entered));
+            one.at = match known {
+                _ if one.entered == tip.height => Some(tip.time),
+                Some(known) => known.at,
+                None => {
+                    let block = self.store.block(one.entered).ok().flatten();
+                    block.map(|decided| decided.block.header.time)
+                }
+            };
+        }
+        self.equivocations = found.into_values().collect();
+    }
+
+    /// Validators that signed twice, by the ledger.
+    #[must_use]
+    pub fn equivocations(&self) -> &[Equivocation] {
+        &self.equivocations
+    }
+
+    /// When this node last saw its own key sign what it does not remember, since its start.
+    #[must_use]
+    pub fn signed_elsewhere(&self) -> Option<TimestampMs> {
+        self.signed_elsewhere
     }
 
     /// Whether this node still asks the others what it signed before its start.

@@ -224,10 +224,10 @@ impl Checks {
     pub fn alarmed(&mut self, at: Micros, machine: usize, text: String) {
         let Tolerance { liars, clocks, guards } = self.tolerance;
         let expected = match text.as_str() {
-            text if text.contains("ConflictingDecision") => false,
-            text if text.contains("QuorumForInvalidBlock") => false,
+            text if text.contains("conflicting decision") => false,
+            text if text.contains("quorum for an invalid block") => false,
             text if text.contains("is unfit") => liars || clocks,
-            text if text.contains("SignedElsewhere") => guards,
+            text if text.contains("signed elsewhere") => guards,
             text if text.contains("signing is barred") => guards,
             _ => liars,
         };

@@ -3,7 +3,7 @@
 use super::{
     send::in_one_line,
     settle::{Left, Settled, SignAgain},
-    store::{Content, Kept, Listed, Outbox, Taken},
+    store::{Content, Heard, Kept, Listed, Outbox, Taken},
     words,
 };
 use crate::{
@@ -64,6 +64,8 @@ struct Line {
     /// No node can have it.
     reached_nobody: bool,
     tried_at_ms: Option<TimestampMs>,
+    /// What was last heard, for programs and in words.
+    last_heard: Option<Heard>,
     last_error: Option<String>,
     earlier: Vec<TransactionId>,
 }
@@ -130,7 +132,8 @@ fn list(outbox: &Outbox, session: &Session) -> Result<(), Failure> {
                     expired: now >= body.expires,
                     reached_nobody: note.reached_nobody,
                     tried_at_ms: note.tried_at_ms,
-                    last_error: note.error,
+                    last_error: note.heard.as_ref().map(Heard::text),
+                    last_heard: note.heard,
                     earlier: content.earlier,
                 });
             }

@@ -28,7 +28,9 @@
 //!
 //! # The same command again
 //!
-//! An action that waits in the outbox is not signed a second time: typing the command again resumes it.
+//! An action that waits in the outbox is not signed a second time: typing the command again resumes it,
+//! and if it was settled a moment ago, as a left-over of this very command, that is the command's answer.
+//! A time that the user left open is no difference ([`words::same_but_for_time`]).
 //! Every command that can sign sends what is left before it reads anything ([`settle`]): an order then
 //! stands before its change is made, and orders that got in are not planned again. That takes at most
 //! `LEFT_OVERS_PATIENCE`, ends at the first silence, signs nothing and needs no key.
@@ -45,4 +47,5 @@ pub(crate) mod words;
 
 pub(crate) use command::{OutboxCommand, run};
 pub(crate) use send::in_one_line;
+pub(crate) use settle::SettledNow;
 pub(crate) use store::{durable, make_private_folder};

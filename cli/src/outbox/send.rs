@@ -5,7 +5,7 @@
 //! nothing. `Decided` is a claim of a node until a receipt from any node proves it.
 
 use crate::{
-    client::{Client, HandedIn, Place},
+    client::{Client, HandedIn, Place, detail},
     exit::Failure,
     lang::{say, word},
     output::{Progress, plain},
@@ -15,6 +15,7 @@ use ledger_core::{
     transaction::ReceivedTransaction,
     types::{Height, LogIndex},
 };
+use serde::{Deserialize, Serialize};
 use std::{
     thread,
     time::{Duration, Instant},
@@ -62,6 +63,39 @@ pub(super) struct Proof {
     pub(super) receipt: String,
 }
 
+/// Why it is not known what became of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reason {
+    /// What a node or the system said.
+    Said(String),
+    /// A node has it, and it is in no block.
+    NoBlockYet,
+    /// It is said to be this entry, and none gives the receipt.
+    NoReceipt(LogIndex),
+}
+
+impl Reason {
+    /// The reason in the user's language, as far as it is ours.
+    fn text(&self) -> String {
+        match self {
+            Self::Said(text) => plain(text),
+            Self::NoBlockYet => {
+                word!("a node has it, and no block yet", "有节点已收到，尚未进入区块").to_owned()
+            }
+            Self::NoReceipt(log_index) => say!(
+                "a node says that it is entry {log_index}, and none gives the receipt",
+                "有节点称其为条目 {log_index}，但没有节点给出回执"
+            ),
+        }
+    }
+}
+
+/// Several reasons in one line.
+pub(super) fn reasons_text(reasons: &[Reason]) -> String {
+    reasons.iter().map(Reason::text).collect::<Vec<_>>().join("; ")
+}
+
 /// What came of sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sent {
@@ -75,10 +109,15 @@ pub(super) enum Sent {
         /// It cannot enter the ledger by way of another node.
         is_final: bool,
     },
+    /// A node that answers wants to know who asks, and no other takes it.
+    Locked {
+        /// No node can have the bytes.
+        reached_nobody: bool,
+    },
     /// Not known to be in the ledger.
     Unknown {
         /// What was heard from each node.
-        reasons: Vec<String>,
+        reasons: Vec<Reason>,
         /// No connection came about.
         unreachable: bool,
         /// No node can have the bytes.
@@ -97,7 +136,7 @@ pub(super) enum Whereabouts {
         past_everywhere: bool,
     },
     /// That is not known.
-    Unclear(String),
+    Unclear(Vec<Reason>),
 }
 
 /// One round of asking nodes to take it.
@@ -105,7 +144,7 @@ enum Round {
     Taken(usize),
     Proven(Proof),
     Refused(usize, Box<Problem>),
-    Nobody { full: bool },
+    Nobody { full: bool, locked: bool },
 }
 
 impl Errand<'_> {
@@ -142,7 +181,7 @@ impl Errand<'_> {
                         _ if problem.refusal == Some(IN_LEDGER) => {
                             // Nobody shows it yet; without a receipt that is a word like any other.
                             spread = true;
-                            reasons.push(plain(&problem.detail));
+                            reasons.push(Reason::Said(detail(&problem)));
                             None
                         }
                         _ => {
@@ -151,8 +190,11 @@ impl Errand<'_> {
                         }
                     }
                 }
-                Round::Nobody { full } => {
+                Round::Nobody { full, locked } => {
                     answered |= full;
+                    if !answered && locked {
+                        return Sent::Locked { reached_nobody: !spread };
+                    }
                     if !answered {
                         let (unreachable, reached_nobody) = (true, !spread);
                         return Sent::Unknown { reasons, unreachable, reached_nobody };
@@ -178,11 +220,11 @@ impl Errand<'_> {
         turn: usize,
         deadline: Instant,
         arrived: &mut bool,
-        reasons: &mut Vec<String>,
+        reasons: &mut Vec<Reason>,
     ) -> Round {
         let (id, bytes) = (self.transaction.id(), self.transaction.bytes());
         let count = self.client.count();
-        let mut full = false;
+        let (mut full, mut locked) = (false, false);
         for node in self.client.in_order().cycle().skip(turn % count).take(count) {
             let timeout = within(HAND_IN_TIMEOUT, deadline);
             match self.client.hand_in(node, &id, bytes, timeout) {
@@ -203,20 +245,24 @@ impl Errand<'_> {
                 }
                 HandedIn::Full(reason) => {
                     full = true;
-                    reasons.push(reason);
+                    reasons.push(Reason::Said(reason));
                 }
-                HandedIn::NotSent(reason) => reasons.push(reason),
+                HandedIn::Locked => {
+                    locked = true;
+                    reasons.push(Reason::Said(self.client.locked().message().to_owned()));
+                }
+                HandedIn::NotSent(reason) => reasons.push(Reason::Said(reason)),
                 HandedIn::Unclear(reason) => {
                     *arrived = true;
-                    reasons.push(reason);
+                    reasons.push(Reason::Said(reason));
                 }
             }
         }
-        Round::Nobody { full }
+        Round::Nobody { full, locked }
     }
 
     /// Asks the node that took it until it is decided; `None` when another should be tried.
-    fn follow(&self, node: usize, deadline: Instant, reasons: &mut Vec<String>) -> Option<Proof> {
+    fn follow(&self, node: usize, deadline: Instant, reasons: &mut Vec<Reason>) -> Option<Proof> {
         let resend_at = deadline.min(Instant::now() + RESEND_AFTER);
         let [mut pause, pause_max] = POLL_PAUSES;
         let mut forgotten = false;
@@ -231,14 +277,12 @@ impl Errand<'_> {
                 Place::Unknown if !forgotten => forgotten = true,
                 Place::Unknown => return None,
                 Place::Silent(reason) => {
-                    reasons.push(reason);
+                    reasons.push(Reason::Said(reason));
                     return None;
                 }
             }
         }
-        reasons.push(
-            word!("a node has it, and no block yet", "有节点已收到，尚未进入区块").to_owned(),
-        );
+        reasons.push(Reason::NoBlockYet);
         None
     }
 
@@ -265,7 +309,7 @@ impl Errand<'_> {
     }
 
     /// The first receipt that verifies, asking first the node that says it is decided.
-    fn proof(&self, node: usize, log_index: LogIndex, reasons: &mut Vec<String>) -> Option<Proof> {
+    fn proof(&self, node: usize, log_index: LogIndex, reasons: &mut Vec<Reason>) -> Option<Proof> {
         let others = self.client.in_order().filter(|other| *other != node);
         for node in std::iter::once(node).chain(others) {
             match self.client.entry_at(node, log_index, ASK_TIMEOUT) {
@@ -275,17 +319,14 @@ impl Errand<'_> {
                         self.client.prefer(node);
                         return Some(Proof { height, log_index, receipt: view.receipt });
                     }
-                    Err(failure) => reasons.push(in_one_line(&failure)),
+                    Err(failure) => reasons.push(Reason::Said(in_one_line(&failure))),
                 },
                 Ok(None) => {}
-                Err(reason) => reasons.push(reason),
+                Err(reason) => reasons.push(Reason::Said(reason)),
             }
         }
         if reasons.is_empty() {
-            reasons.push(say!(
-                "a node says that it is entry {log_index}, and none gives the receipt",
-                "有节点称其为条目 {log_index}，但没有节点给出回执"
-            ));
+            reasons.push(Reason::NoReceipt(log_index));
         }
         None
     }
@@ -301,11 +342,12 @@ impl Errand<'_> {
                 Ok(status) if status.chain == body.chain => status.time,
                 Ok(status) => {
                     let node = status.node;
-                    reasons.push(say!("{node} is of another chain", "{node} 属于另一条链"));
+                    let other = say!("{node} is of another chain", "{node} 属于另一条链");
+                    reasons.push(Reason::Said(other));
                     continue;
                 }
                 Err(reason) => {
-                    reasons.push(reason);
+                    reasons.push(Reason::Said(reason));
                     continue;
                 }
             };
@@ -319,17 +361,12 @@ impl Errand<'_> {
                         return Whereabouts::Proven(proof);
                     }
                 }
-                Place::Pending => {
-                    return Whereabouts::Unclear(say!(
-                        "a node still has it among what waits for a block",
-                        "仍有节点把它列为待入账"
-                    ));
-                }
-                Place::Silent(reason) => reasons.push(reason),
+                Place::Pending => return Whereabouts::Unclear(vec![Reason::NoBlockYet]),
+                Place::Silent(reason) => reasons.push(Reason::Said(reason)),
             }
         }
         if absent == 0 {
-            return Whereabouts::Unclear(reasons.join("; "));
+            return Whereabouts::Unclear(reasons);
         }
         Whereabouts::Absent { past_everywhere: past == self.client.count() }
     }

@@ -2,11 +2,11 @@
 
 use super::{
     send::{Errand, Proof, Sent, Whereabouts, in_one_line},
-    store::{Content, Kept, Outbox, Taken},
+    store::{Content, Heard, Kept, Outbox, Taken},
     words,
 };
 use crate::{
-    client::Place,
+    client::{Client, Place},
     exit::Failure,
     lang::{say, word},
     output, proof,
@@ -18,7 +18,7 @@ use ledger_core::{
     block::Entry,
     fund::Action,
     transaction::ReceivedTransaction,
-    types::{Height, LogIndex},
+    types::{Height, LogIndex, MemberId},
 };
 use std::time::{Duration, Instant};
 
@@ -43,17 +43,36 @@ pub(super) struct Left {
     pub(super) reason: String,
     /// No node was reached.
     pub(super) unreachable: bool,
+    /// The node wants to know who asks.
+    locked: bool,
     /// It can be sent no more as it is signed.
     pub(super) expired: bool,
 }
 
 impl Left {
     fn because(reason: String) -> Self {
-        Self { reason, unreachable: false, expired: false }
+        Self { reason, unreachable: false, locked: false, expired: false }
+    }
+
+    fn heard(heard: &Heard) -> Self {
+        let unreachable = matches!(heard, Heard::Unreachable { .. });
+        Self { unreachable, ..Self::because(heard.text()) }
+    }
+
+    /// Whether the next entry would fare the same.
+    fn ends_trying(&self) -> bool {
+        self.unreachable || self.locked
     }
 
     /// The failure of the command that wanted it entered.
-    fn failure(self, kept: &Content) -> Failure {
+    fn failure(self, kept: &Content, client: &Client) -> Failure {
+        if self.locked {
+            let (id, failure) = (kept.id().short(), client.locked());
+            let reason = failure.message();
+            let text =
+                say!("{reason}; kept in the outbox as {id}", "{reason}；已存入待发箱，编号 {id}");
+            return failure.said_so(text);
+        }
         let (id, expires) = (kept.id().short(), output::time(kept.expires()));
         let reason = self.reason;
         let text =
@@ -79,6 +98,33 @@ pub(super) enum SignAgain {
     No,
 }
 
+/// What this very command has settled before its own work: typed again, it is done already.
+#[derive(Debug, Default)]
+pub(crate) struct SettledNow(Vec<(MemberId, Action, Outcome)>);
+
+impl SettledNow {
+    fn keep(&mut self, content: &Content, outcome: Outcome) {
+        // What was refused may be right now; what only waits is still in the outbox.
+        if matches!(outcome, Outcome::Entered(_) | Outcome::AlreadyDone(_)) {
+            let author = content.transaction.transaction().author;
+            self.0.push((author, content.action().clone(), outcome));
+        }
+    }
+
+    /// The outcome of this action, once: a second one like it is another.
+    fn take(&mut self, author: MemberId, action: &Action) -> Option<Outcome> {
+        let same = self.0.iter().position(|(by, said, _)| *by == author && said == action)?;
+        Some(self.0.swap_remove(same).2)
+    }
+
+    fn like(&self, author: MemberId, action: &Action) -> Option<Action> {
+        let is_it = |(by, said, _): &&(MemberId, Action, Outcome)| {
+            *by == author && words::same_but_for_time(said, action)
+        };
+        self.0.iter().find(is_it).map(|(_, said, _)| said.clone())
+    }
+}
+
 impl Session {
     /// The outbox of the chain.
     ///
@@ -95,6 +141,9 @@ impl Session {
     /// outbox. A refusal is an [`Outcome`].
     pub(crate) fn submit(&self, action: Action) -> Result<Outcome, Failure> {
         let author = self.signer()?.author;
+        if let Some(outcome) = self.settled_now.borrow_mut().take(author, &action) {
+            return Ok(outcome);
+        }
         let outbox = self.outbox()?;
         let mut is_new = false;
         let mut kept = match outbox.find(author, &action)? {
@@ -125,8 +174,28 @@ impl Session {
         let sign_again = if is_new { SignAgain::IsNew } else { SignAgain::Yes };
         match self.settle(&mut kept, self.patience(), sign_again)? {
             Settled::Done(outcome) => Ok(outcome),
-            Settled::Left(left) => Err(left.failure(&kept.content)),
+            Settled::Left(left) => Err(left.failure(&kept.content, &self.client)),
         }
+    }
+
+    /// The action whose time the user left open as it was said before, if it was: with the time that it
+    /// was given then, so that the same command again is the same.
+    ///
+    /// # Errors
+    /// A [`Failure`] if key or outbox cannot be used.
+    pub(crate) fn as_said_before(&self, action: Action) -> Result<Action, Failure> {
+        let author = self.signer()?.author;
+        let settled = self.settled_now.borrow().like(author, &action);
+        let waiting = || -> Result<Option<Action>, Failure> {
+            let listed = self.outbox()?.list()?;
+            let mut waiting = listed.into_iter().rev().filter_map(|listed| listed.content.ok());
+            let same = waiting.find(|content| content.says_but_for_time(author, &action));
+            Ok(same.map(|content| content.action().clone()))
+        };
+        Ok(match settled {
+            Some(before) => before,
+            None => waiting()?.unwrap_or(action),
+        })
     }
 
     fn sign(&self, action: Action) -> Result<ReceivedTransaction, Failure> {
@@ -170,8 +239,9 @@ impl Session {
                         "from the outbox: {id} ({what}): {became}",
                         "待发箱：{id}（{what}）：{became}"
                     ));
+                    self.settled_now.borrow_mut().keep(&kept.content, outcome);
                 }
-                Ok(Settled::Left(left)) if left.unreachable => break,
+                Ok(Settled::Left(left)) if left.ends_trying() => break,
                 Ok(Settled::Left(left)) => expired += usize::from(left.expired),
                 Err(failure) => self.output.note(&failure.to_string()),
             }
@@ -240,28 +310,28 @@ impl Session {
         match sent {
             Sent::Proven(proof) => self.entered(kept, proof).map(Settled::Done),
             Sent::Taken => {
-                kept.note(word!("sent, not decided yet", "已发送，尚未决定"), false);
+                kept.note(&Heard::Sent, false);
                 Ok(Settled::Done(Outcome::Pending(kept.id())))
             }
             Sent::Refused { problem, is_final: true } => self.refused(kept, problem),
             Sent::Refused { problem, is_final: false } => {
-                let why = self.tell(&problem);
-                kept.note(&why, false);
-                let reason = say!(
-                    "a node refuses it ({why}), but another may have it and enter it still",
-                    "一个节点拒绝了它（{why}），但其他节点可能已收到并仍会入账"
-                );
-                Ok(Settled::Left(Left::because(reason)))
+                let Problem { detail, detail_zh, .. } = *problem;
+                let heard = Heard::Refused { detail, detail_zh };
+                kept.note(&heard, false);
+                Ok(Settled::Left(Left::because(self.with_numbers(&heard.text()))))
+            }
+            Sent::Locked { reached_nobody } => {
+                kept.note(&Heard::Locked, reached_nobody);
+                let reason = in_one_line(&self.client.locked());
+                Ok(Settled::Left(Left { locked: true, ..Left::because(reason) }))
             }
             Sent::Unknown { reasons, unreachable, reached_nobody } => {
-                let heard = output::plain(&reasons.join("; "));
-                kept.note(&heard, reached_nobody);
-                let reason = if unreachable {
-                    say!("no node answers: {heard}", "没有节点应答：{heard}")
-                } else {
-                    say!("nobody says what became of it: {heard}", "尚不知道结果：{heard}")
+                let heard = match unreachable {
+                    true => Heard::Unreachable { reasons },
+                    false => Heard::Unclear { reasons },
                 };
-                Ok(Settled::Left(Left { unreachable, ..Left::because(reason) }))
+                kept.note(&heard, reached_nobody);
+                Ok(Settled::Left(Left::heard(&heard)))
             }
         }
     }
@@ -328,14 +398,14 @@ impl Session {
         kept: &mut Kept,
         sign_again: SignAgain,
     ) -> Result<Option<Settled>, Failure> {
-        let left = |kept: &mut Kept, reason: String| {
+        let left = |kept: &mut Kept, heard: Heard| {
             let reached_nobody = kept.reached_nobody;
-            kept.note(&reason, reached_nobody);
-            Ok(Some(Settled::Left(Left { expired: true, ..Left::because(reason) })))
+            kept.note(&heard, reached_nobody);
+            Ok(Some(Settled::Left(Left { expired: true, ..Left::heard(&heard) })))
         };
         match sign_again {
             SignAgain::Yes => {}
-            SignAgain::No => return left(kept, word!("it has expired", "它已过期").to_owned()),
+            SignAgain::No => return left(kept, Heard::Expired),
             SignAgain::IsNew => {
                 if kept.reached_nobody {
                     kept.remove()?;
@@ -369,36 +439,18 @@ impl Session {
                 Whereabouts::Proven(proof) => {
                     return self.entered(kept, proof).map(Settled::Done).map(Some);
                 }
-                Whereabouts::Unclear(reason) => {
-                    return left(
-                        kept,
-                        say!(
-                            "it has expired, and it is not known whether it got in before: {reason}",
-                            "它已过期，且不知此前是否已入账：{reason}"
-                        ),
-                    );
+                Whereabouts::Unclear(reasons) => {
+                    return left(kept, Heard::ExpiredUnclear { reasons });
                 }
                 Whereabouts::Absent { past_everywhere: false } if words::may_repeat(&action) => {
-                    return left(
-                        kept,
-                        say!(
-                            "it has expired; as it has no number of its own, it is signed again only once every named node says that it did not get in",
-                            "它已过期；因其没有自己的编号，须所有指定节点都确认未入账后才会重新签名"
-                        ),
-                    );
+                    return left(kept, Heard::ExpiredUnnumbered);
                 }
                 Whereabouts::Absent { .. } => {}
             }
         }
         let author = self.signer()?.author;
         if author != kept.content.transaction.transaction().author {
-            return left(
-                kept,
-                say!(
-                    "it has expired, and the key named is not that of its author; name it with --key",
-                    "它已过期，而所用密钥不属于其签署人；请用 --key 指定"
-                ),
-            );
+            return left(kept, Heard::ExpiredOtherKey);
         }
         if let Action::Propose(movement) = &action {
             // Typed again meanwhile, it waits under another id; a second proposal would be one too many.

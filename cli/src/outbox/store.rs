@@ -5,9 +5,13 @@
 //! entry holds a lock on its file, which the system releases when the process ends, however it ends.
 //! A file that cannot be read is named and left alone.
 
+use super::{
+    send::{Reason, reasons_text},
+    words,
+};
 use crate::{
     exit::Failure,
-    lang::{say, word},
+    lang::{self, Language, say, word},
     output,
     session::now,
 };
@@ -36,8 +40,10 @@ const FILES_MAX: usize = 4 * ENTRIES_MAX;
 const ENTRY_BYTES_MAX: u64 = 2 * TRANSACTION_BYTES_MAX as u64 + 4_096;
 /// Longest note.
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
-/// Most characters of an error that a note keeps.
-const ERROR_CHARS_MAX: usize = 1_000;
+/// Most characters of one text that a note keeps.
+const TEXT_CHARS_MAX: usize = 300;
+/// Most texts that a note keeps, so that it stays below its length; the last ones are.
+const REASONS_MAX: usize = 8;
 /// Ids that an entry had before it was signed again; the last are kept.
 const EARLIER_MAX: usize = 16;
 /// A half-written file of a killed process is removed after this time.
@@ -66,8 +72,100 @@ pub(super) struct Note {
     /// No node can have the bytes.
     #[serde(default)]
     pub(super) reached_nobody: bool,
-    /// What was said then.
-    pub(super) error: Option<String>,
+    /// What was heard then.
+    #[serde(default)]
+    pub(super) heard: Option<Heard>,
+}
+
+/// What was last heard of an entry. It is put in words when it is shown, in the language of that moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub(super) enum Heard {
+    /// A node took it, and nobody waited.
+    Sent,
+    /// A node refuses it; another may have it.
+    Refused { detail: String, detail_zh: Option<String> },
+    /// No node answered.
+    Unreachable { reasons: Vec<Reason> },
+    /// Nobody said what became of it.
+    Unclear { reasons: Vec<Reason> },
+    /// The node wants an access token, or another one.
+    Locked,
+    /// It has expired.
+    Expired,
+    /// It has expired, and may have got in before.
+    ExpiredUnclear { reasons: Vec<Reason> },
+    /// It has expired, has no number of its own, and not every node denies it.
+    ExpiredUnnumbered,
+    /// It has expired, and the key is not its author's.
+    ExpiredOtherKey,
+}
+
+impl Heard {
+    /// In the user's language.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Sent => word!("sent, not decided yet", "已发送，尚未决定").to_owned(),
+            Self::Refused { detail, detail_zh } => {
+                let zh = detail_zh.as_ref().filter(|_| lang::current() == Language::Zh);
+                let why = output::plain(zh.unwrap_or(detail));
+                say!(
+                    "a node refuses it ({why}), but another may have it and enter it still",
+                    "一个节点拒绝了它（{why}），但其他节点可能已收到并仍会入账"
+                )
+            }
+            Self::Unreachable { reasons } => {
+                let heard = reasons_text(reasons);
+                say!("no node answers: {heard}", "没有节点应答：{heard}")
+            }
+            Self::Unclear { reasons } => {
+                let heard = reasons_text(reasons);
+                say!("nobody says what became of it: {heard}", "尚不知道结果：{heard}")
+            }
+            Self::Locked => {
+                word!("the node wants another access token", "节点要求（另一个）访问令牌")
+                    .to_owned()
+            }
+            Self::Expired => word!("it has expired", "它已过期").to_owned(),
+            Self::ExpiredUnclear { reasons } => {
+                let heard = reasons_text(reasons);
+                say!(
+                    "it has expired, and it is not known whether it got in before: {heard}",
+                    "它已过期，且不知此前是否已入账：{heard}"
+                )
+            }
+            Self::ExpiredUnnumbered => say!(
+                "it has expired; as it has no number of its own, it is signed again only once every named node says that it did not get in",
+                "它已过期；因其没有自己的编号，须所有指定节点都确认未入账后才会重新签名"
+            ),
+            Self::ExpiredOtherKey => say!(
+                "it has expired, and the key named is not that of its author; name it with --key",
+                "它已过期，而所用密钥不属于其签署人；请用 --key 指定"
+            ),
+        }
+    }
+
+    /// As much of it as a note holds.
+    fn bounded(&self) -> Self {
+        let cut = |text: &String| output::plain(text).chars().take(TEXT_CHARS_MAX).collect();
+        let cut_all = |reasons: &[Reason]| {
+            let last = reasons.iter().skip(reasons.len().saturating_sub(REASONS_MAX));
+            let one = |reason: &Reason| match reason {
+                Reason::Said(text) => Reason::Said(cut(text)),
+                reason => reason.clone(),
+            };
+            last.map(one).collect()
+        };
+        match self {
+            Self::Refused { detail, detail_zh } => {
+                Self::Refused { detail: cut(detail), detail_zh: detail_zh.as_ref().map(cut) }
+            }
+            Self::Unreachable { reasons } => Self::Unreachable { reasons: cut_all(reasons) },
+            Self::Unclear { reasons } => Self::Unclear { reasons: cut_all(reasons) },
+            Self::ExpiredUnclear { reasons } => Self::ExpiredUnclear { reasons: cut_all(reasons) },
+            heard => heard.clone(),
+        }
+    }
 }
 
 /// A transaction of the outbox, readable.
@@ -348,6 +446,12 @@ impl Content {
         self.transaction.transaction().expires
     }
 
+    /// Whether this member says the same with it, up to a time that may have been left open.
+    pub(super) fn says_but_for_time(&self, author: MemberId, action: &Action) -> bool {
+        let body = self.transaction.transaction();
+        body.author == author && words::same_but_for_time(&body.action, action)
+    }
+
     /// What it says.
     pub(super) fn action(&self) -> &Action {
         &self.transaction.transaction().action
@@ -369,10 +473,10 @@ impl Kept {
     }
 
     /// Notes what came of a try. A note that cannot be written is no loss.
-    pub(super) fn note(&mut self, error: &str, reached_nobody: bool) {
+    pub(super) fn note(&mut self, heard: &Heard, reached_nobody: bool) {
         self.reached_nobody = reached_nobody;
-        let error = output::plain(error).chars().take(ERROR_CHARS_MAX).collect();
-        let note = Note { tried_at_ms: now().ok(), reached_nobody, error: Some(error) };
+        let heard = Some(heard.bounded());
+        let note = Note { tried_at_ms: now().ok(), reached_nobody, heard };
         if let Ok(json) = serde_json::to_string(&note) {
             let _ = durable(&note_path(&self.path), json.as_bytes());
         }

@@ -1,13 +1,15 @@
 //! A ledger of one block for each transaction, nodes that show it well or badly, and people in between.
 
 use super::{
+    send::Reason,
     settle::{Settled, SignAgain},
-    store::{Kept, Outbox, Taken},
+    store::{Heard, Kept, Outbox, Taken},
 };
 use crate::{
     client::tests::{FakeNode, dead_node, listening_node},
     exit,
     genesis::tests::{member_key, orchard},
+    lang::{self, Language},
     receipts::{ReceiptCommand, Receipts},
     session::{Outcome, Session, now},
     signer::Signer,
@@ -512,7 +514,7 @@ fn without_a_number_of_its_own_it_is_signed_again_only_when_all_nodes_deny_it() 
 fn what_reached_nobody_is_signed_again_without_asking() {
     let property = Property::new();
     property.killed_after_writing(money("W1", 500), LONG_AGO_MS);
-    property.take().note("no network", true);
+    property.take().note(&Heard::Sent, true);
     let good = node(&property.ledger);
     let settled = property.retry(&property.at(&[&good.url, &dead_node()]));
     assert!(matches!(settled, Settled::Done(Outcome::Entered(_))), "{settled:?}");
@@ -590,7 +592,7 @@ fn a_damaged_file_is_named_and_left_alone() {
 fn files_are_private() {
     let property = Property::new();
     property.killed_after_writing(money("W1", 500), 0);
-    property.take().note("nobody", true);
+    property.take().note(&Heard::Sent, true);
     let receipts = Receipts::new(property.state.path(), property.genesis().chain);
     receipts.keep(LogIndex::ZERO, &TransactionId::default(), "text").expect("keeps");
     let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
@@ -604,4 +606,73 @@ fn files_are_private() {
         }
     }
     assert_eq!(files, 3);
+}
+
+fn money_at(number: &str, fen: u64, received_at: TimestampMs) -> Action {
+    match money(number, fen) {
+        Action::ReceiveUnidentified(receipt) => {
+            Action::ReceiveUnidentified(MoneyReceipt { received_at, ..receipt })
+        }
+        other => other,
+    }
+}
+
+#[test]
+fn the_same_command_again_is_done_when_what_it_left_gets_in() {
+    let property = Property::new();
+    let early = money_at("W1", 500, TimestampMs::new(1_767_225_600_000));
+    let late = money_at("W1", 500, TimestampMs::new(1_767_225_601_000));
+    let signed = property.killed_after_writing(early.clone(), 0);
+    // While nobody answers, typing it again makes no second one.
+    let offline = property.at(&[&dead_node()]);
+    let again = offline.as_said_before(late.clone()).expect("an outbox");
+    assert_eq!(again, early);
+    assert!(offline.submit(again).is_err());
+    assert_eq!(property.waiting(), [signed.id()]);
+    // The left-over is sent first; then the command finds its own work done.
+    let good = node(&property.ledger);
+    let session = property.at(&[&good.url]);
+    session.send_left_overs();
+    let again = session.as_said_before(late.clone()).expect("an outbox");
+    let outcome = session.submit(again).expect("done");
+    assert!(matches!(outcome, Outcome::Entered(entered) if entered.id == signed.id()));
+    assert_eq!((property.entries(), property.waiting()), (1, Vec::new()));
+    // Another amount under the same number is no repetition, and is refused.
+    let other = money_at("W1", 600, TimestampMs::new(1_767_225_601_000));
+    assert_eq!(session.as_said_before(other.clone()), Ok(other.clone()));
+    assert!(matches!(session.submit(other), Ok(Outcome::Refused(_))));
+}
+
+#[test]
+fn a_node_that_wants_a_token_says_so_at_once() {
+    let property = Property::new();
+    let good = node(&property.ledger);
+    let locked = listening_node(|_, _| json(401, &Problem::new(401, "wrong-token", "who?")));
+    let session = property.at(&[&locked.url, &dead_node()]);
+    let failure = session.submit(money("W1", 500)).expect_err("not let in");
+    assert_eq!(failure.number(), exit::SETUP);
+    let text = failure.to_string();
+    assert!(text.starts_with("error: this node wants an access token; kept in"), "{text}");
+    assert!(text.contains("help: name it with --token-file"), "{text}");
+    // It was asked once, and nobody has it.
+    assert_eq!(locked.requests.lock().expect("not poisoned").len(), 1);
+    assert!(property.take().reached_nobody);
+    // Another node takes it.
+    let session = property.at(&[&locked.url, &good.url]);
+    assert!(matches!(session.submit(money("W1", 500)), Ok(Outcome::Entered(_))));
+}
+
+#[test]
+fn what_was_heard_is_told_in_the_language_of_whoever_reads_it() {
+    let property = Property::new();
+    property.killed_after_writing(money("W1", 500), 0);
+    let reasons = (0..99).map(|_| Reason::Said("很".repeat(2_000))).chain([Reason::NoBlockYet]);
+    let heard = Heard::Unclear { reasons: reasons.collect() };
+    lang::within(Language::Zh, || property.take().note(&heard, false));
+    let note = property.outbox().list().expect("a folder").remove(0).note;
+    let heard = note.heard.expect("a long one fits too");
+    assert!(heard.text().starts_with("nobody says what became of it: "));
+    assert!(heard.text().ends_with("; a node has it, and no block yet"));
+    let chinese = lang::within(Language::Zh, || heard.text());
+    assert!(chinese.ends_with("有节点已收到，尚未进入区块"), "{chinese}");
 }

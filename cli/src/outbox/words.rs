@@ -5,7 +5,7 @@ use crate::{
     lang::{say, word},
 };
 use ledger_core::{
-    fund::{Action, FilingDecision, Movement},
+    fund::{Action, FilingDecision, Movement, Receipt},
     types::GroupBuyId,
 };
 
@@ -48,6 +48,16 @@ pub(crate) fn may_repeat(action: &Action) -> bool {
         | Action::Deliver { .. }
         | Action::Approve { .. }
         | Action::RejectProposal { .. } => false,
+    }
+}
+
+/// Whether two actions say the same up to the time that `tuan` fills in where the user gives none.
+pub(super) fn same_but_for_time(one: &Action, other: &Action) -> bool {
+    match (one, other) {
+        (Action::ReceiveUnidentified(one), Action::ReceiveUnidentified(other)) => {
+            *one == Receipt { received_at: one.received_at, ..*other }
+        }
+        _ => one == other,
     }
 }
 

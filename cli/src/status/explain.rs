@@ -4,7 +4,7 @@
 //! against the others', what is full. The first finding is the most important cause.
 
 use crate::{
-    lang::say,
+    lang::{say, word},
     output::{self, plain},
 };
 use ledger_core::{
@@ -15,8 +15,11 @@ use serde::Serialize;
 
 /// A node says something every two seconds at least; one that is silent for so long is not there.
 const SILENT_MS: u64 = 15_000;
-/// A block takes a second or two; one that takes so long will not come by itself.
-const STALLED_MS: u64 = 60_000;
+/// A block takes a second or two, also when one proposer is away; one that takes so long does not come
+/// by itself: who is connected need not be able to sign.
+const STALLED_MS: u64 = 10_000;
+/// A double signature is told for so long; whether the second node is gone, nobody can see.
+const SIGNED_TWICE_TOLD_MS: u64 = 24 * 3_600_000;
 /// A clock that is off by less does no harm: blocks may be 10 s ahead.
 const CLOCK_OFF_MS: i64 = 2_000;
 /// One round may fail because one proposer is away.
@@ -44,7 +47,23 @@ pub(super) struct Absent {
 #[serde(rename_all = "snake_case", tag = "cause")]
 pub(super) enum Finding {
     /// Those that are there cannot decide.
-    NoQuorum { absent: Vec<Absent>, present_power: u64, total_power: u64 },
+    NoQuorum {
+        absent: Vec<Absent>,
+        /// This node is there, and may not sign.
+        this_node_silent: bool,
+        present_power: u64,
+        total_power: u64,
+    },
+    /// The key of this node signs elsewhere.
+    SignedElsewhere { member: String, seen: TimestampMs },
+    /// A member was proven to have signed twice.
+    SignedTwice {
+        member: String,
+        is_this_node: bool,
+        times: u64,
+        height: u64,
+        at: Option<TimestampMs>,
+    },
     /// This node asks the others what it signed before its start.
     Recovering { waits_for: Vec<String> },
     /// This node may not sign at heights at which it may have signed before.
@@ -58,7 +77,7 @@ pub(super) enum Finding {
     /// Some are missing; the others can decide, but wait in vain when one of them is to propose.
     Missing { absent: Vec<Absent> },
     /// Enough are there, and nothing happens.
-    Stalled { step: String, since: TimestampMs, waits_for: Vec<String> },
+    Stalled { step: String, since: TimestampMs, waits_for: Vec<String>, absent: Vec<Absent> },
     /// Rounds end without a decision.
     RoundsFailing { round: u32, since: TimestampMs, proposers: Vec<String> },
     /// There is hardly room for new transactions.
@@ -87,9 +106,17 @@ fn has_quorum(status: &Status) -> bool {
     3 * u128::from(present_power(status)) > 2 * u128::from(status.total_power.get())
 }
 
+/// Whether this node has a vote that it may not use now.
+fn is_silent(status: &Status) -> bool {
+    let may_not_sign = matches!(status.activity, Activity::Recovering | Activity::Barred);
+    status.voting_power.is_some() && may_not_sign
+}
+
+/// The votes of those that are connected, as far as this node can know whether they may sign.
 fn present_power(status: &Status) -> u64 {
     let present = status.peers.iter().filter(|peer| absent_since(peer, status.now).is_none());
-    let powers = present.filter_map(|peer| peer.voting_power).chain(status.voting_power);
+    let mine = status.voting_power.filter(|_| !is_silent(status));
+    let powers = present.filter_map(|peer| peer.voting_power).chain(mine);
     powers.fold(0, |sum, power| sum.saturating_add(power.get()))
 }
 
@@ -116,13 +143,25 @@ pub(super) fn explain(status: &Status) -> Vec<Finding> {
         .collect();
     absent.sort_by(|one, other| (one.since, &one.member).cmp(&(other.since, &other.member)));
     let awake_since = status.awake_since.unwrap_or(status.step_since);
-    let missing = if has_quorum(status) {
-        (!absent.is_empty()).then_some(Finding::Missing { absent })
-    } else {
-        let present_power = present_power(status);
-        let total_power = status.total_power.get();
-        findings.push(Finding::NoQuorum { absent, present_power, total_power });
+    findings.extend(double_signatures(status));
+    let missing = if !has_quorum(status) {
+        findings.push(Finding::NoQuorum {
+            absent,
+            this_node_silent: is_silent(status),
+            present_power: present_power(status),
+            total_power: status.total_power.get(),
+        });
         None
+    } else if is_stalled(status) {
+        findings.push(Finding::Stalled {
+            step: status.step.clone(),
+            since: awake_since,
+            waits_for: status.waiting_for.clone(),
+            absent,
+        });
+        None
+    } else {
+        (!absent.is_empty()).then_some(Finding::Missing { absent })
     };
     match status.activity {
         Activity::Recovering => {
@@ -139,13 +178,6 @@ pub(super) fn explain(status: &Status) -> Vec<Finding> {
     }
     findings.extend(clock(status));
     findings.extend(missing);
-    if is_stalled(status) && has_quorum(status) {
-        findings.push(Finding::Stalled {
-            step: status.step.clone(),
-            since: awake_since,
-            waits_for: status.waiting_for.clone(),
-        });
-    }
     if status.round.get() >= ROUNDS_FAILING {
         findings.push(Finding::RoundsFailing {
             round: status.round.get(),
@@ -184,6 +216,24 @@ pub(super) fn explain(status: &Status) -> Vec<Finding> {
     findings
 }
 
+/// Keys that sign in two places: no other trouble is as urgent, though the chain goes on.
+fn double_signatures(status: &Status) -> Vec<Finding> {
+    let is_recent =
+        |at: TimestampMs| status.now.get().saturating_sub(at.get()) <= SIGNED_TWICE_TOLD_MS;
+    let elsewhere = status.signed_elsewhere.filter(|seen| is_recent(*seen));
+    let own = elsewhere.map(|seen| Finding::SignedElsewhere { member: status.node.clone(), seen });
+    // One whose time cannot be read is told rather than passed over.
+    let convicted = status.signed_twice.iter().filter(|found| found.at.is_none_or(is_recent));
+    let convicted = convicted.map(|found| Finding::SignedTwice {
+        member: found.member.clone(),
+        is_this_node: found.member == status.node,
+        times: found.times,
+        height: found.height.get(),
+        at: found.at,
+    });
+    own.into_iter().chain(convicted).collect()
+}
+
 /// The clock that differs most from the middle of all.
 fn clock(status: &Status) -> Option<Finding> {
     let peers = status.peers.iter().filter(|peer| peer.connected);
@@ -215,7 +265,46 @@ impl Finding {
     /// The finding as a sentence.
     pub(super) fn sentence(&self) -> String {
         match self {
-            Self::NoQuorum { absent, present_power, total_power } => {
+            Self::SignedElsewhere { member, seen } => {
+                let (who, seen) = (plain(member), output::time(*seen));
+                say!(
+                    "The key of this node ({who}) has signed what this node does not remember, last seen \
+                     at {seen}: either somebody runs a second node with its keys, then stop one of the \
+                     two now; or the data of this node were put back from an older copy.",
+                    "本节点（{who}）的密钥签过本节点不知道的内容，最近一次在 {seen}：如果有人用同一密钥运行了第二个节点，请立即停掉其中一个；否则就是本节点的数据曾从旧备份恢复。"
+                )
+            }
+            Self::SignedTwice { member, is_this_node, times, height, at } => {
+                let who = plain(member);
+                let who = match is_this_node {
+                    true => say!("{who} (this node)", "{who}（本节点）"),
+                    false => who,
+                };
+                let at = at.map_or_else(String::new, |at| {
+                    let at = output::time(at);
+                    say!(", {at}", "，{at}")
+                });
+                say!(
+                    "{who} has signed twice ({times} times, last at height {height}{at}): somebody runs a \
+                     second node with its keys; stop one now.",
+                    "{who} 重复签名 {times} 次（最近一次在高度 {height}{at}）：有人用它的密钥运行了第二个节点，请立即停掉其中一个。"
+                )
+            }
+            Self::NoQuorum { absent, this_node_silent: true, present_power, total_power } => {
+                let missing = match absent.as_slice() {
+                    [] => String::new(),
+                    absent => {
+                        let who = absentees(absent);
+                        say!(" Missing: {who}.", "缺席的有：{who}。")
+                    }
+                };
+                say!(
+                    "The chain stands still: more than two thirds of the votes are needed, and only \
+                     {present_power} of {total_power} can sign; this node may not sign now.{missing}",
+                    "账本停着：需要超过三分之二的投票权，现在只有 {present_power}/{total_power} 能签名；本节点目前不能签名。{missing}"
+                )
+            }
+            Self::NoQuorum { absent, this_node_silent: false, present_power, total_power } => {
                 let who = absentees(absent);
                 say!(
                     "The chain stands still: more than two thirds of the votes are needed, and only \
@@ -276,12 +365,21 @@ impl Finding {
                     "账本仍在运行，但缺了 {who}；轮到缺席者提议时会稍慢。"
                 )
             }
-            Self::Stalled { step, since, waits_for } => {
-                let (step, since, who) = (plain(step), output::time(*since), names(waits_for));
+            Self::Stalled { step, since, waits_for, absent } => {
+                let (step, since, who) = (step_name(step), output::time(*since), names(waits_for));
+                let absent = match absent.as_slice() {
+                    [] => String::new(),
+                    absent => {
+                        let who = absentees(absent);
+                        say!(" Not connected: {who}.", "没有连上的有：{who}。")
+                    }
+                };
                 say!(
-                    "Enough nodes are connected, but no block was decided since {since}: the step \
-                     {step} waits for {who}.",
-                    "在线的节点够数，但自 {since} 起没有产生区块：{step} 这一步在等 {who}。"
+                    "The chain stands still: enough nodes are connected, but no block was decided since \
+                     {since}; the step {step} waits for {who}. A node that is connected may still not \
+                     sign, such as one that has just been restarted: ask it with `tuan status --explain`.\
+                     {absent}",
+                    "账本停着：连上的节点够数，但自 {since} 起没有产生区块；“{step}”这一步在等 {who}。连上的节点也可能暂时不能签名（例如刚重启），请在该节点上用 tuan status --explain 查看。{absent}"
                 )
             }
             Self::RoundsFailing { round, since, proposers } => {
@@ -336,6 +434,19 @@ impl Finding {
     }
 }
 
+/// A step of a round in the user's language.
+pub(super) fn step_name(step: &str) -> String {
+    match step {
+        "waiting" => word!("waiting", "等待事由").to_owned(),
+        "propose" => word!("propose", "提议").to_owned(),
+        "prevote" => word!("prevote", "预投票").to_owned(),
+        "precommit" => word!("precommit", "预提交").to_owned(),
+        "decided" => word!("decided", "已决定").to_owned(),
+        // A later version may know more of them.
+        other => plain(other),
+    }
+}
+
 fn absentees(absent: &[Absent]) -> String {
     let one = |Absent { member, since }: &Absent| {
         let (member, since) = (plain(member), output::time(*since));
@@ -366,7 +477,7 @@ fn seconds(ms: u64) -> String {
 pub(crate) mod tests {
     use super::*;
     use ledger_core::{
-        api::{DiskRoom, Use},
+        api::{DiskRoom, SignedTwice, Use},
         crypto::{BlockHash, ChainId, Digest},
         types::{Height, Round, VotingPower},
     };
@@ -413,6 +524,8 @@ pub(crate) mod tests {
             state_root: Digest::new([3; 32]),
             log_size: 7,
             waiting_for: Vec::new(),
+            signed_twice: Vec::new(),
+            signed_elsewhere: None,
             peers: ["committee", "supplier-a", "supplier-b"].map(peer).to_vec(),
             clock_offset_ms: Some(-20),
             mempool: 0,
@@ -537,8 +650,10 @@ pub(crate) mod tests {
         assert_eq!(
             said,
             [
-                "Enough nodes are connected, but no block was decided since 2026-01-01 07:58:30: the step \
-                 prevote waits for supplier-a.",
+                "The chain stands still: enough nodes are connected, but no block was decided since \
+                 2026-01-01 07:58:30; the step prevote waits for supplier-a. A node that is connected may \
+                 still not sign, such as one that has just been restarted: ask it with `tuan status \
+                 --explain`.",
                 "3 rounds of this block have failed since 2026-01-01 07:58:30; their proposers were \
                  committee, property.",
             ]
@@ -556,7 +671,86 @@ pub(crate) mod tests {
         let status =
             Status { activity: Activity::Recovering, waiting_for: waits_for.clone(), ..healthy() };
         assert_eq!(explain(&status), [Finding::Recovering { waits_for }]);
+        assert!(can_proceed(&status));
         let status = Status { activity: Activity::Barred, ..healthy() };
         assert_eq!(explain(&status), [Finding::Barred]);
+    }
+
+    #[test]
+    fn a_vote_that_this_node_may_not_use_is_not_counted() {
+        for activity in [Activity::Recovering, Activity::Barred] {
+            let mut status = Status { activity, ..healthy() };
+            status.peers[2] = PeerStatus { connected: false, since: ago(60), ..peer("supplier-b") };
+            assert!(!can_proceed(&status));
+            let said: Vec<_> = explain(&status).iter().map(Finding::sentence).collect();
+            assert_eq!(
+                said[0],
+                "The chain stands still: more than two thirds of the votes are needed, and only 2 of 4 \
+                 can sign; this node may not sign now. Missing: supplier-b (since 2026-01-01 07:59:00)."
+            );
+            assert!(said[1].starts_with("This node "), "{said:?}");
+            // One that follows has no vote to miss.
+            status.voting_power = None;
+            status.total_power = VotingPower::new(2);
+            assert!(can_proceed(&status));
+        }
+    }
+
+    #[test]
+    fn who_is_connected_and_does_not_sign_is_not_taken_for_present_while_nothing_is_decided() {
+        // One of four is dead; another is back and barred, which only itself can know.
+        let mut status = Status {
+            step: "prevote".to_owned(),
+            awake_since: Some(ago(11)),
+            waiting_for: vec!["supplier-a".to_owned(), "supplier-b".to_owned()],
+            ..healthy()
+        };
+        status.peers[2] = PeerStatus { connected: false, since: ago(60), ..peer("supplier-b") };
+        assert!(!can_proceed(&status));
+        let found = explain(&status);
+        assert!(matches!(&found[..], [Finding::Stalled { .. }]), "nothing goes on: {found:?}");
+        let said = found[0].sentence();
+        assert!(said.starts_with("The chain stands still: "), "{said}");
+        assert!(said.contains("waits for supplier-a, supplier-b."), "{said}");
+        assert!(said.ends_with("Not connected: supplier-b (since 2026-01-01 07:59:00)."), "{said}");
+        let chinese = crate::lang::within(crate::lang::Language::Zh, || found[0].sentence());
+        assert!(chinese.contains("“预投票”这一步在等 supplier-a、supplier-b"), "{chinese}");
+        // A second or two are not long.
+        status.awake_since = Some(ago(2));
+        assert!(can_proceed(&status));
+        assert!(matches!(&explain(&status)[..], [Finding::Missing { .. }]));
+    }
+
+    #[test]
+    fn two_nodes_with_one_key_are_told_before_anything_else_on_every_node() {
+        let twice = |member: &str, at| SignedTwice {
+            member: member.to_owned(),
+            times: 3,
+            height: Height::new(99),
+            at,
+        };
+        let mut status =
+            Status { signed_twice: vec![twice("supplier-a", Some(ago(60)))], ..healthy() };
+        status.peers[0].connected = false;
+        status.peers[2].connected = false;
+        let said: Vec<_> = explain(&status).iter().map(Finding::sentence).collect();
+        assert_eq!(
+            said[0],
+            "supplier-a has signed twice (3 times, last at height 99, 2026-01-01 07:59:00): somebody runs \
+             a second node with its keys; stop one now."
+        );
+        assert!(said[1].starts_with("The chain stands still: "), "{said:?}");
+        // On the twin itself, before the ledger has the proof and after.
+        let status = Status { signed_elsewhere: Some(ago(5)), ..healthy() };
+        assert!(first(&status).starts_with("The key of this node (property) has signed what"));
+        let status = Status { signed_twice: vec![twice("property", None)], ..healthy() };
+        assert!(first(&status).starts_with("property (this node) has signed twice"));
+        // What lies days back does not hide that all is well now.
+        let status = Status {
+            signed_twice: vec![twice("property", Some(ago(2 * 86_400)))],
+            signed_elsewhere: Some(ago(2 * 86_400)),
+            ..healthy()
+        };
+        assert!(matches!(&explain(&status)[..], [Finding::Idle { .. }]));
     }
 }

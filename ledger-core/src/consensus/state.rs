@@ -148,6 +148,39 @@ pub enum Alarm {
     SignedElsewhere(VerifiedMessage),
 }
 
+impl std::fmt::Display for Alarm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::QuorumForInvalidBlock { round, kind, block } => write!(
+                f,
+                "quorum for an invalid block: in round {round} more than two thirds signed a {} for \
+                 block {block}, which is invalid here; this node does not follow them. Compare the \
+                 versions of the nodes, and speak with the other operators before anything is restarted",
+                match kind {
+                    VoteKind::Prevote => "prevote",
+                    VoteKind::Precommit => "precommit",
+                }
+            ),
+            Self::ConflictingDecision(QuorumCertificate { height, block, .. }) => write!(
+                f,
+                "conflicting decision: block {block} has a certificate for height {height}, where this \
+                 node has decided another; more than a third of the votes are faulty. Stop confirming \
+                 money, keep all data, and speak with the other operators"
+            ),
+            Self::SignedElsewhere(message) => {
+                let Position { height, round, .. } = message.message().position();
+                write!(
+                    f,
+                    "signed elsewhere: at height {height}, round {round}, this node's key has signed what \
+                     this node does not remember; it signs nothing more at this height. Either a second \
+                     node runs with the same keys: stop one of the two now; or this node's data were put \
+                     back from an older copy"
+                )
+            }
+        }
+    }
+}
+
 /// Why an input changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ignored {

@@ -139,8 +139,28 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(asked)) => Ok(Self(asked)),
-            Err(bad) => Err(problem(400, "bad-query", bad.body_text(), "网址参数写得不对")),
+            Err(bad) => Err(bad_query(&bad.body_text())),
         }
+    }
+}
+
+/// Says which parameter is wrong, and without the words of the parser where they are known.
+fn bad_query(parsed: &str) -> ApiError {
+    let what = parsed.strip_prefix("Failed to deserialize query string: ").unwrap_or(parsed);
+    let number = what.strip_suffix(": invalid digit found in string");
+    match number {
+        Some(name) => problem(
+            400,
+            "bad-query",
+            format!("{name:?} in the query is no whole number; write digits only"),
+            format!("网址参数 {name:?} 不是整数；请只写数字"),
+        ),
+        None => problem(
+            400,
+            "bad-query",
+            format!("the query cannot be read ({what}); docs/api.md names its parameters"),
+            format!("网址参数写得不对（{what}）；可用的参数见 docs/api.md"),
+        ),
     }
 }
 

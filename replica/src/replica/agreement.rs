@@ -70,7 +70,10 @@ impl Replica {
             }
         }
         for alarm in alarms {
-            self.alarm(format!("{alarm:?}"));
+            if let consensus::Alarm::SignedElsewhere(_) = alarm {
+                self.signed_elsewhere = Some(self.now);
+            }
+            self.alarm(alarm.to_string());
         }
         if let Some(certificate) = decide {
             self.decide(&certificate);
@@ -293,6 +296,7 @@ impl Replica {
             self.actions.push(Action::Announce(height));
         }
         self.state = executed.state;
+        self.note_equivocations();
         self.proposals = Proposals::default();
         self.build_wanted = None;
         self.timers.clear();
