@@ -1,6 +1,6 @@
 //! The disk: one thread that makes things durable in the order in which they were asked for.
 
-use crate::{guard::VoteGuard, store::Store};
+use crate::{advice, exit::Failure, guard::VoteGuard, store::Store};
 use prometheus_client::metrics::histogram::Histogram;
 use replica::{JobId, Write};
 use std::{
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 pub(crate) const JOBS_MAX: usize = 64;
 
 /// A job that was done, or why it could not be.
-pub(crate) type Done = Result<JobId, String>;
+pub(crate) type Done = Result<JobId, Failure>;
 
 /// The way to the disk thread.
 pub(crate) struct Disk {
@@ -61,20 +61,20 @@ fn carry_out(
     guard: Option<&mut VoteGuard>,
     writes: Vec<Write>,
     batch_time: &Histogram,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let mut guard = guard;
     for write in writes {
         match write {
             Write::Store(changes) => {
                 let begun = Instant::now();
-                store.apply(changes).map_err(|error| error.to_string())?;
+                store.apply(changes).map_err(|error| advice::store(&error))?;
                 batch_time.observe(begun.elapsed().as_secs_f64());
             }
             Write::Guard(record) => guard
                 .as_mut()
-                .ok_or("a node without a vote guard signed something")?
+                .ok_or_else(|| advice::bug("a node without a vote guard signed something"))?
                 .write(&record)
-                .map_err(|error| error.to_string())?,
+                .map_err(|error| advice::guard(&error))?,
         }
     }
     Ok(())

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 pub const OK: u8 = 0;
 /// The check says no.
 pub const NO: u8 = 1;
+/// Something is missing: there is nothing to check yet.
+pub const INCOMPLETE: u8 = 3;
 /// Set-up is wrong: files, keys, ports, disk.
 pub const SETUP: u8 = 4;
 /// Our bug.

@@ -31,7 +31,7 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -142,6 +142,7 @@ impl VoteGuard {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(&draft_path)
             .map_err(|source| io_error(path, source))?;
         lock(&file, path)?;

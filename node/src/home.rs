@@ -7,13 +7,21 @@
 //! validator.key    PKCS#8, 0600: votes
 //! transport.key    PKCS#8, 0600: the network identity
 //! api-tokens.toml  digests of the access tokens of the API, 0600
-//! vote.guard       what must not be forgotten about votes
-//! store/           RocksDB
+//! vote.guard       what must not be forgotten about votes, 0600
+//! store/           RocksDB, 0700
 //! ```
 
-use crate::{api::ClientSettings, exit::Failure, lang::say};
-use anyhow::{Context as _, anyhow};
-use genesis::{Address, DOCUMENT_BYTES_MAX, Genesis, GenesisError, Invitation, NodeCard, text};
+use crate::{
+    advice,
+    api::ClientSettings,
+    exit::Failure,
+    lang::say,
+    store::{RocksStore, StoreError},
+};
+use anyhow::anyhow;
+use genesis::{
+    Address, Contribution, DOCUMENT_BYTES_MAX, Genesis, GenesisError, Invitation, NodeCard, text,
+};
 use ledger_core::{
     crypto::{KeyPurpose, SecretKey, plain_key_file, read_plain_key_file},
     types::Code,
@@ -23,7 +31,7 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -45,6 +53,27 @@ pub struct Settings {
 /// A node's folder.
 #[derive(Debug, Clone)]
 pub struct Home(PathBuf);
+
+/// Which node of a chain a folder holds.
+pub(crate) struct Identity {
+    /// Its place among the nodes of the founding document.
+    pub(crate) node: usize,
+    /// What its connections prove.
+    pub(crate) transport: SecretKey,
+    /// What it votes with; a node that only follows has none.
+    pub(crate) validator: Option<SecretKey>,
+}
+
+/// What [`Home::take_genesis`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The folder had none.
+    New,
+    /// The folder had the same.
+    Same,
+    /// The folder had another, with which the node had not begun.
+    Replaced,
+}
 
 impl Home {
     /// Names a folder.
@@ -107,9 +136,11 @@ impl Home {
         }
         // The keys in it are private.
         let mut folder = fs::DirBuilder::new();
-        folder.recursive(true).mode(0o700).create(&self.0).map_err(|error| {
-            Failure::said(text!("cannot make {path}: {error}", "无法建立 {path}：{error}"))
-        })?;
+        folder
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)
+            .map_err(|error| advice::unwritable(&self.0, &error))?;
         let key = |purpose| -> Result<SecretKey, Failure> {
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(|e| anyhow!("no randomness: {e}"))?;
@@ -127,14 +158,61 @@ impl Home {
 
     /// Takes in the founding document, so that the node can run: its keys must be the ones in it.
     ///
+    /// Whoever compares the phrase sees only afterwards that a document was a wrong one, so it can be
+    /// replaced until the node has begun a chain with it.
+    ///
     /// # Errors
-    /// If the document has other keys for this node, or the folder another document.
-    pub fn take_genesis(&self, genesis: &Genesis) -> Result<(), Failure> {
+    /// If the document has other keys for this node, or the node has begun another chain.
+    pub fn take_genesis(&self, genesis: &Genesis) -> Result<Taken, Failure> {
+        self.identity(genesis)?;
+        let path = self.genesis_file();
+        let bytes = genesis.to_toml();
+        match fs::read(&path) {
+            Ok(kept) if kept == bytes.as_bytes() => return Ok(Taken::Same),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                write_new(&path, bytes.as_bytes(), 0o644)?;
+                return Ok(Taken::New);
+            }
+            Err(error) => return Err(advice::unreadable(&path, &error, no_node())),
+        }
+        if self.has_store()? {
+            // The store knows of which chain it is.
+            match RocksStore::open(&self.store(), genesis.chain.as_bytes()) {
+                Ok(_) => {}
+                Err(StoreError::Foreign { found, .. }) => {
+                    let (file, chain) = (path.display(), genesis.chain);
+                    return Err(Failure::said(text!(
+                        "this node has begun chain {found} with {file}; the other document is of chain {chain}",
+                        "这个节点已按 {file} 开始了链 {found}；另一份文件是链 {chain} 的"
+                    ))
+                    .help(say(text!(
+                        "compare the digits of both with the other members (`tuan genesis check`); if the one here is wrong, stop the node, move `store`, `vote.guard` and `genesis.toml` away together and do this again. The keys stay",
+                        "请用 `tuan genesis check` 看两份文件的核对码，并与其他成员核对；若这里的是错的，请停止节点，把 `store`、`vote.guard` 和 `genesis.toml` 一起移到别处，再重新执行。密钥不变"
+                    ))));
+                }
+                Err(error) => return Err(advice::store(&error)),
+            }
+        }
+        let kept = read_genesis(&path).ok();
+        replace(&path, bytes.as_bytes(), 0o644)?;
+        let same = kept.is_some_and(|kept| kept.chain == genesis.chain);
+        Ok(if same { Taken::Same } else { Taken::Replaced })
+    }
+
+    /// Which node of a chain this is. Its keys must be those that the founding document has for it:
+    /// with the voting key of another, two nodes would vote with one key.
+    ///
+    /// # Errors
+    /// If the keys or the settings cannot be used, or belong to another node.
+    pub(crate) fn identity(&self, genesis: &Genesis) -> Result<Identity, Failure> {
         let member = self.settings()?.member;
         let chain = genesis.name;
-        let transport = self.key(KeyPurpose::Transport)?.public_key();
-        let node = genesis.nodes.iter().find(|node| node.transport == transport);
-        let Some(node) = node.filter(|node| node.name == member) else {
+        let transport = self.key(KeyPurpose::Transport)?;
+        let public = transport.public_key();
+        let own = |node: &genesis::NodeEntry| node.transport == public && node.name == member;
+        let node = genesis.nodes.iter().position(own);
+        let Some((node, entry)) = node.map(|node| (node, &genesis.nodes[node])) else {
             return Err(Failure::said(text!(
                 "the founding document of {chain} does not have this node's keys for {member}",
                 "{chain} 的创世文件里，{member} 的密钥不是这个节点的"
@@ -144,34 +222,60 @@ impl Home {
                 "请用 `tuan genesis check --mine` 核对；若建过两次节点，请用加入时所用的那个文件夹"
             ))));
         };
-        let vote = genesis.validators.validators().iter().find(|v| v.member == node.member);
-        let own = self.key(KeyPurpose::Validator)?.public_key();
-        if vote.is_some_and(|vote| vote.key != own) {
+        let vote = genesis.validators.validators().iter().find(|v| v.member == entry.member);
+        let Some(vote) = vote else { return Ok(Identity { node, transport, validator: None }) };
+        let validator = self.key(KeyPurpose::Validator)?;
+        if vote.key != validator.public_key() {
+            let file = self.key_file(KeyPurpose::Validator);
+            let file = file.display();
             return Err(Failure::said(text!(
-                "the founding document of {chain} has another voting key for {member}",
-                "{chain} 的创世文件里，{member} 的投票密钥不是这个节点的"
+                "the founding document of {chain} has another voting key for {member} than {file}",
+                "{chain} 的创世文件里，{member} 的投票密钥不是 {file}"
             ))
             .help(say(text!(
-                "check it with `tuan genesis check --mine`",
-                "请用 `tuan genesis check --mine` 核对"
+                "put back the node's own validator.key from its backup, never that of another node; check the document with `tuan genesis check --mine`",
+                "请从备份恢复这个节点自己的 validator.key，绝不能用别的节点的；创世文件请用 `tuan genesis check --mine` 核对"
             ))));
         }
-        let path = self.genesis_file();
-        if path.exists() {
-            if read_genesis(&path)?.chain == genesis.chain {
-                return Ok(());
+        Ok(Identity { node, transport, validator: Some(validator) })
+    }
+
+    /// Whether the node has begun a chain.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub(crate) fn has_store(&self) -> Result<bool, Failure> {
+        let store = self.store();
+        match fs::read_dir(&store) {
+            Ok(mut files) => Ok(files.next().is_some()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(advice::unreadable(&store, &error, no_node())),
+        }
+    }
+
+    /// Makes sure that root does not open what belongs to the user that runs the node: the files
+    /// that RocksDB makes would be root's, and the node could not open its own store any more.
+    ///
+    /// # Errors
+    /// If the program runs as root and the folder belongs to another user.
+    pub(crate) fn refuse_root(&self) -> Result<(), Failure> {
+        // The owner of this entry is the user as whom the program runs.
+        let me = fs::metadata("/proc/self").map(|me| me.uid());
+        let owner = fs::metadata(&self.0).map(|folder| folder.uid());
+        match (me, owner) {
+            (Ok(0), Ok(owner)) if owner != 0 => {
+                let home = self.0.display();
+                Err(Failure::said(text!(
+                    "{home} belongs to the user with number {owner}, and this is root",
+                    "{home} 属于编号 {owner} 的用户，而现在是 root"
+                ))
+                .help(say(text!(
+                    "do it as that user, or the node could not open its own files any more: `sudo -u tuanzhang tuand …`, or `sudo -u '#{owner}' tuand …`",
+                    "请以该用户执行，否则节点会打不开自己的文件：`sudo -u tuanzhang tuand …` 或 `sudo -u '#{owner}' tuand …`"
+                ))))
             }
-            let file = path.display();
-            return Err(Failure::said(text!(
-                "{file} is the founding document of another chain",
-                "{file} 是另一条链的创世文件"
-            ))
-            .help(say(text!(
-                "a node's folder is for one chain: make another with `tuand init --invitation`",
-                "一个节点文件夹只用于一条链：请用 `tuand init --invitation` 另建"
-            ))));
+            _ => Ok(()),
         }
-        write_new(&path, genesis.to_toml().as_bytes(), 0o644)
     }
 
     /// The founding document that was taken in.
@@ -180,18 +284,19 @@ impl Home {
     /// If there is none, or it is not right.
     pub fn genesis(&self) -> Result<Genesis, Failure> {
         let path = self.genesis_file();
-        if !path.exists() {
-            let home = self.0.display();
-            return Err(Failure::said(text!(
-                "{home} has no founding document",
-                "{home} 里没有创世文件"
-            ))
-            .help(say(text!(
-                "put it there once with `tuand init --home {home} --genesis genesis.toml`",
-                "请先执行一次 `tuand init --home {home} --genesis genesis.toml`"
-            ))));
+        let home = self.0.display();
+        let missing = text!(
+            "give it its founding document, once: `tuand init --home {home} --genesis genesis.toml`",
+            "请先把创世文件交给它：`tuand init --home {home} --genesis genesis.toml`"
+        );
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.0.is_dir() => Err(
+                Failure::said(text!("{home} has no founding document", "{home} 里没有创世文件"))
+                    .help(say(missing)),
+            ),
+            Err(error) => Err(advice::unreadable(&path, &error, missing)),
+            Ok(_) => read_genesis(&path),
         }
-        read_genesis(&path)
     }
 
     fn card_file(&self) -> PathBuf {
@@ -204,28 +309,73 @@ impl Home {
     /// If the folder has no node, or `node.toml` is not right.
     pub fn settings(&self) -> Result<Settings, Failure> {
         let path = self.settings_file();
-        let text = fs::read_to_string(&path).map_err(|error| {
-            let file = path.display();
-            Failure::said(text!("cannot read {file}: {error}", "无法读取 {file}：{error}")).help(
-                say(text!(
-                    "make a node here with `tuand init --invitation`, or point --home at one",
-                    "请用 `tuand init --invitation` 建立节点，或用 --home 指明已有节点的文件夹"
-                )),
-            )
-        })?;
-        Ok(toml::from_str(&text).with_context(|| format!("in {}", path.display()))?)
+        let text = read_text(&path, SETTINGS_BYTES_MAX)
+            .map_err(|error| advice::unreadable(&path, &error, no_node()))?;
+        toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let (file, detail) = (path.display(), error.to_string());
+            let detail = detail.trim_end();
+            Failure::said(text!("{file} has a mistake:\n{detail}", "{file} 有错误：\n{detail}"))
+                .help(say(text!(
+                    "correct that line; docs/guides/operator.md shows the whole file",
+                    "请改正那一行；完整的示例见 docs/guides/operator.zh-CN.md"
+                )))
+        })
     }
 
     /// Reads one of the node's keys.
     ///
     /// # Errors
-    /// If the file is missing, or no key.
+    /// If the file is missing, no key, or readable by other users of the machine.
     pub fn key(&self, purpose: KeyPurpose) -> Result<SecretKey, Failure> {
         let path = self.key_file(purpose);
-        let pem =
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(read_plain_key_file(&pem).with_context(|| format!("in {}", path.display()))?)
+        let restore = || {
+            text!(
+                "put it back from the backup; a new key would be another node's",
+                "请从备份恢复；新生成的密钥是另一个节点的"
+            )
+        };
+        let unreadable = |error| advice::unreadable(&path, &error, restore());
+        let mode = fs::metadata(&path).map_err(unreadable)?.mode();
+        let file = path.display();
+        if mode & 0o077 != 0 {
+            let mode = mode & 0o777;
+            return Err(Failure::said(text!(
+                "{file} can be read by other users of this machine (mode {mode:03o})",
+                "本机其他用户可以读到 {file}（权限 {mode:03o}）"
+            ))
+            .help(say(text!(
+                "if none of them has copied it: `chmod 600 {file}`",
+                "若能确定无人拷走：`chmod 600 {file}`"
+            ))));
+        }
+        let pem = read_text(&path, KEY_BYTES_MAX).map_err(unreadable)?;
+        read_plain_key_file(&pem).map_err(|_| {
+            Failure::said(text!(
+                "{file} is no key of a node (PKCS#8, PEM)",
+                "{file} 不是节点密钥（PKCS#8，PEM）"
+            ))
+            .help(say(restore()))
+        })
     }
+}
+
+/// Longest `node.toml` that is read.
+const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
+/// Longest key file that is read; a key takes some 120 bytes.
+const KEY_BYTES_MAX: u64 = 16 * 1024;
+
+fn no_node() -> genesis::Text {
+    text!(
+        "there is no node in this folder: point --home at one, or make one with `tuand init --invitation`",
+        "这个文件夹里没有节点：请用 --home 指明，或用 `tuand init --invitation` 建立"
+    )
+}
+
+/// What is longer than `limit` is cut.
+fn read_text(path: &Path, limit: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// The name under which an invitation asks this member for a node.
@@ -270,26 +420,90 @@ pub fn read_founding<T>(
     parse: impl FnOnce(&str) -> Result<T, GenesisError>,
 ) -> Result<T, Failure> {
     let unreadable = |error: std::io::Error| {
-        let file = path.display();
-        Failure::said(text!("cannot read {file}: {error}", "无法读取 {file}：{error}"))
-            .help(say(text!("check the name of the file", "请确认文件名")))
+        advice::unreadable(path, &error, text!("check the name of the file", "请确认文件名"))
     };
-    let mut text = String::new();
     // One byte more, so that what is too long is called so and not cut.
-    let limit = DOCUMENT_BYTES_MAX as u64 + 1;
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(limit).read_to_string(&mut text).map_err(unreadable)?;
-    parse(&text).map_err(|error| Failure::founding(path, &error))
+    let text = read_text(path, DOCUMENT_BYTES_MAX as u64 + 1).map_err(unreadable)?;
+    parse(&text).map_err(|error| match (&error, kind_of(&text)) {
+        (GenesisError::Form { .. }, Some((kind, help))) => {
+            let (file, genesis::Text { en, zh }) = (path.display(), kind);
+            Failure::said(text!("{file} is {en}", "{file} 是{zh}")).help(say(help))
+        }
+        _ => Failure::founding(path, &error),
+    })
 }
 
+/// Which file of the founding it is, and what it is for, if it is given where another is asked for.
+fn kind_of(text: &str) -> Option<(genesis::Text, genesis::Text)> {
+    if Invitation::parse(text).is_ok() {
+        let kind = text!("an invitation, not a founding document", "邀请文件，不是创世文件");
+        let help = text!(
+            "the founding document is the genesis.toml that the founder seals once everybody has joined",
+            "创世文件是所有成员加入之后由发起人封存的 genesis.toml"
+        );
+        return Some((kind, help));
+    }
+    if Contribution::parse(text).is_ok() {
+        let kind = text!("a member's contribution", "一名成员的加入文件");
+        let help = text!(
+            "it goes to the founder, who makes genesis.toml from all of them",
+            "它应发给发起人，由发起人汇总成 genesis.toml"
+        );
+        return Some((kind, help));
+    }
+    if NodeCard::parse(text).is_ok() {
+        let kind = text!("a node card", "节点名片");
+        let help = text!(
+            "it is for `tuan genesis join --node-card`",
+            "它用于 `tuan genesis join --node-card`"
+        );
+        return Some((kind, help));
+    }
+    if Genesis::parse(text).is_ok() {
+        let kind = text!("a sealed founding document", "已封存的创世文件");
+        let help = text!(
+            "give it to a node that is there with `tuand init --home … --genesis`",
+            "请用 `tuand init --home … --genesis` 交给已建好的节点"
+        );
+        return Some((kind, help));
+    }
+    None
+}
+
+/// Writes a file that must not be there yet. It belongs to whom the folder belongs.
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     let write = || -> std::io::Result<()> {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        keep_owner(path, &file)?;
         file.write_all(bytes)?;
         file.sync_all()
     };
-    write().map_err(|error| {
-        let file = path.display();
-        Failure::said(text!("cannot write {file}: {error}", "无法写入 {file}：{error}"))
-    })
+    write().map_err(|error| advice::unwritable(path, &error))
+}
+
+/// Writes a file whole or not at all. It belongs to whom the folder belongs.
+///
+/// # Errors
+/// If it cannot be written; what was there stays then.
+pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    let new = path.with_extension("toml.new");
+    let write = || -> std::io::Result<()> {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
+        keep_owner(path, &file)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().map_err(|error| advice::unwritable(path, &error))
+}
+
+/// What root puts into a node's folder must still be readable by the user that runs the node.
+fn keep_owner(path: &Path, file: &fs::File) -> std::io::Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    let (folder, made) = (fs::metadata(folder)?, file.metadata()?);
+    if folder.uid() == made.uid() {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid()))
 }

@@ -3,6 +3,7 @@
 //! The [`replica`] decides; here are its disk ([`store`], [`guard`]), its network, its clock and its
 //! HTTP API, and the [`runtime`] in which they meet.
 
+mod advice;
 pub mod api;
 mod disk;
 pub mod exit;

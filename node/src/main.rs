@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 use genesis::{Address, AddressError, Genesis, Invitation, Phrase, Reach, text};
 use node::{
     exit::{self, Failure},
-    home::{Home, Settings, read_founding, read_genesis},
+    home::{Home, Settings, Taken, read_founding, read_genesis},
     lang::say,
     offline, runtime, tokens,
 };
@@ -133,9 +133,10 @@ fn run(command: Command) -> Result<u8, Failure> {
                 take_genesis(&home, &genesis)?;
             } else if let (Some(invitation), Some(member)) = (from.invitation, name) {
                 let invitation = read_founding(&invitation, Invitation::parse)?;
-                let listen = Address::listen(&listen).map_err(|e| wrong_address(&e))?;
-                let listen = vec![listen.to_string()];
-                let addresses = if addresses.is_empty() { listen.clone() } else { addresses };
+                let parsed = Address::listen(&listen).map_err(|e| wrong_address(&e))?;
+                // As it was typed, so that a mistake is told in the operator's own words.
+                let addresses = if addresses.is_empty() { vec![listen] } else { addresses };
+                let listen = vec![parsed.to_string()];
                 make(
                     &home,
                     &invitation,
@@ -216,7 +217,7 @@ fn make(
 /// `tuand init --genesis`.
 fn take_genesis(home: &Path, file: &Path) -> Result<(), Failure> {
     let genesis = read_genesis(file)?;
-    Home::new(home).take_genesis(&genesis)?;
+    let taken = Home::new(home).take_genesis(&genesis)?;
     let (name, chain, home) = (genesis.name, genesis.chain, home.display());
     eprintln!(
         "{}",
@@ -225,6 +226,13 @@ fn take_genesis(home: &Path, file: &Path) -> Result<(), Failure> {
             "{home} 已是 {name} 的节点，链号 {chain}"
         ))
     );
+    if taken == Taken::Replaced {
+        let note = text!(
+            "this replaces another founding document, with which the node had not begun",
+            "已替换原来的另一份创世文件；节点尚未按原来的那份启动过"
+        );
+        eprintln!("{}", say(note));
+    }
     eprintln!(
         "{}",
         say(text!(

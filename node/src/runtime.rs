@@ -4,11 +4,13 @@
 //! both answer with events; the network and the API talk to the loop through bounded channels.
 
 use crate::{
+    advice,
     api::{self, Command, Snapshot},
     disk::{self, Disk},
     exit::Failure,
     guard::VoteGuard,
-    home::Home,
+    home::{Home, Identity},
+    lang::say,
     metrics::Metrics,
     network::{
         Channel, Multiaddr, NetworkCommand, NetworkConfig, NetworkEvent, NetworkHandle, PeerEntry,
@@ -16,13 +18,13 @@ use crate::{
     },
     store::RocksStore,
 };
-use anyhow::{Context as _, anyhow};
-use genesis::Genesis;
+use anyhow::anyhow;
+use genesis::{Genesis, text};
 use ledger_core::{
     api::{Activity, PeerStatus, SignedTwice, Status, Use},
     codec::decode,
     consensus::{GuardRecord, Step},
-    crypto::{BatchItem, KeyPurpose, verify_batch},
+    crypto::{BatchItem, SecretKey, verify_batch},
     types::{Height, Round, TimestampMs},
 };
 use replica::{
@@ -59,47 +61,46 @@ struct Opened {
     guard: Option<VoteGuard>,
     me: NodeId,
     name: String,
+    transport: SecretKey,
 }
 
 fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
-    let transport = home.key(KeyPurpose::Transport)?;
-    let validator = home.key(KeyPurpose::Validator)?;
-    let me = genesis.nodes.iter().position(|node| node.transport == transport.public_key());
-    let me = me.ok_or_else(|| {
-        Failure::setup(anyhow!("genesis does not know the transport key of this node"))
-            .help("use the genesis file that was made with this node's node-card.toml")
-    })?;
-    let votes = genesis.validators.index_of_key(&validator.public_key()).is_some();
-    let store = RocksStore::open(&home.store(), genesis.chain.as_bytes()).map_err(|error| {
-        Failure::setup(error).help("every node has a folder of its own, for one chain: see --home")
-    })?;
-    let store: Arc<dyn crate::store::Store> = Arc::new(store);
-    let (chain, state) = replica::chain_store::ChainStore::open(store, genesis)?;
+    home.refuse_root()?;
+    let Identity { node: me, validator, transport } = home.identity(genesis)?;
+    let store = RocksStore::open(&home.store(), genesis.chain.as_bytes());
+    let store: Arc<dyn crate::store::Store> =
+        Arc::new(store.map_err(|error| advice::store(&error))?);
+    let (chain, state) = replica::chain_store::ChainStore::open(store, genesis)
+        .map_err(|error| advice::chain(&error))?;
     let fresh = state.tip().height == Height::ZERO;
-    let (guard, record) = match (votes, home.guard().exists()) {
+    let path = home.guard();
+    let create = || VoteGuard::create(&path).map_err(|error| advice::guard(&error));
+    let exists = path.try_exists();
+    let exists = exists.map_err(|error| advice::unreadable(&path, &error, text!("", "")))?;
+    let (guard, record) = match (validator.is_some(), exists) {
         (false, _) => (None, None),
         (true, true) => {
-            let (guard, record) = VoteGuard::open(&home.guard())?;
+            let (guard, record) = VoteGuard::open(&path).map_err(|error| advice::guard(&error))?;
             (Some(guard), record)
         }
-        (true, false) if fresh => (Some(VoteGuard::create(&home.guard())?), None),
+        (true, false) if fresh => (Some(create()?), None),
         (true, false) => {
             // What this node has signed is forgotten; its peers remember, and recovery asks them.
             tracing::warn!(
                 "the vote guard is missing; asking the other validators what was signed"
             );
-            (Some(VoteGuard::create(&home.guard())?), None)
+            (Some(create()?), None)
         }
     };
     let record = record.map(|bytes| decode::<GuardRecord>(&bytes)).transpose();
-    let record = record.context("the vote guard holds something else than a vote")?;
+    let record = record.map_err(|error| advice::guard_damaged(&path, &error.to_string()))?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy).map_err(|error| anyhow!("no randomness: {error}"))?;
-    let config = Config { genesis: genesis.clone(), me, key: votes.then_some(validator), entropy };
+    let config = Config { genesis: genesis.clone(), me, key: validator, entropy };
     let (replica, actions) = Replica::new(config, Start { chain, state, guard: record }, now())
-        .context("the vote guard cannot be believed")?;
+        .map_err(|error| advice::guard_damaged(&path, &error.to_string()))?;
     let name = genesis.nodes[me].name.clone();
-    Ok(Opened { replica, actions, guard, me, name })
+    Ok(Opened { replica, actions, guard, me, name, transport })
 }
 
 /// Runs a node until `shutdown`, or until something fails.
@@ -113,7 +114,6 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let settings = home.settings()?;
     let opened = open(home, &genesis)?;
-    let transport = home.key(KeyPurpose::Transport)?;
 
     let mut keys: Vec<PeerKey> = Vec::new();
     let mut peers = Vec::new();
@@ -127,20 +127,16 @@ pub async fn run(
         }
     }
     let network = NetworkConfig {
-        secret_key: *transport.seed(),
+        secret_key: *opened.transport.seed(),
         listen: parse_addresses(&settings.listen)?,
         protocol_id: hex::encode(&genesis.chain.as_bytes()[..8]),
         peers,
     };
-    let api_listener = tokio::net::TcpListener::bind(settings.api).await.map_err(|error| {
-        Failure::setup(anyhow!("cannot listen on {}: {error}", settings.api))
-            .help("another program uses the port; change `api` in node.toml")
-    })?;
+    let api_listener = tokio::net::TcpListener::bind(settings.api)
+        .await
+        .map_err(|error| advice::api_port(settings.api, &error))?;
     let (mut network, mut network_events) =
-        spawn(network, shutdown.child_token()).await.map_err(|error| {
-            Failure::setup(error)
-                .help("another program uses the port; change `listen` in node.toml")
-        })?;
+        spawn(network, shutdown.child_token()).await.map_err(advice::network)?;
 
     let (done, mut disk_done) = mpsc::channel(disk::JOBS_MAX);
     let store = opened.replica.chain_store().store().clone();
@@ -188,14 +184,13 @@ pub async fn run(
             () = shutdown.cancelled() => break Ok(()),
             done = disk_done.recv() => match done {
                 Some(Ok(job)) => shell.handle(Event::Persisted(job)),
-                Some(Err(error)) => break Err(Failure::setup(anyhow!(error))
-                    .help("make room or repair the disk, then start the node again")),
-                None => break Err(Failure::setup(anyhow!("the disk thread has ended"))),
+                Some(Err(failure)) => break Err(failure),
+                None => break Err(advice::bug("the disk thread has ended")),
             },
             Some(valid) = signatures.recv() => shell.handle(Event::SignaturesChecked(valid)),
             event = network_events.recv() => {
                 let Some(event) = event else {
-                    break Err(Failure::setup(anyhow!("the network has stopped")));
+                    break Err(advice::bug("the network has stopped"));
                 };
                 shell.network_event(event);
                 for _ in 0..EVENTS_IN_A_ROW_MAX {
@@ -221,8 +216,14 @@ pub async fn run(
 fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, Failure> {
     let parse = |text: &String| {
         text.parse::<Multiaddr>().map_err(|error| {
-            Failure::setup(anyhow!("{text} is no multiaddress: {error}"))
-                .help("write it like /ip4/192.0.2.7/tcp/7001 or /dns4/node.example/tcp/7001")
+            Failure::said(text!(
+                "{text} is no multiaddress: {error}",
+                "{text} 不是节点地址：{error}"
+            ))
+            .help(say(text!(
+                "write `listen` in node.toml like [\"/ip4/0.0.0.0/tcp/7001\"]",
+                "node.toml 中的 `listen` 应写成 [\"/ip4/0.0.0.0/tcp/7001\"] 的形式"
+            )))
         })
     };
     texts.iter().map(parse).collect()

@@ -4,17 +4,24 @@
 //! with it. The node sees a change of the file within a second, so that a removed token ends
 //! without a restart; a file that cannot be read lets nobody in.
 
-use crate::{exit::Failure, home::Home, runtime::now};
+use crate::{
+    advice,
+    exit::Failure,
+    home::{Home, replace},
+    lang::say,
+    runtime::now,
+};
 use anyhow::{Context as _, anyhow};
 use clap::Subcommand;
+use genesis::text;
 use ledger_core::types::{Code, TimestampMs};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
     fs,
-    io::{Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    io::Read as _,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -88,12 +95,24 @@ pub fn run(command: &TokenCommand) -> Result<(), Failure> {
     match command {
         TokenCommand::Add { name, .. } => {
             if file.token.iter().any(|entry| entry.name == *name) {
-                return Err(Failure::setup(anyhow!("{name} has a token already"))
-                    .help("remove it first, or choose another name"));
+                return Err(Failure::said(text!(
+                    "{name} has a token already",
+                    "{name} 已有访问令牌"
+                ))
+                .help(say(text!(
+                    "remove it first with `tuand token remove`, or choose another name",
+                    "请先用 `tuand token remove` 删除，或另取名称"
+                ))));
             }
             if file.token.len() >= TOKENS_MAX {
-                return Err(Failure::setup(anyhow!("there are {TOKENS_MAX} tokens already"))
-                    .help("remove those that nobody uses: `tuand token list`"));
+                return Err(Failure::said(text!(
+                    "there are {TOKENS_MAX} tokens already",
+                    "访问令牌已有 {TOKENS_MAX} 个"
+                ))
+                .help(say(text!(
+                    "remove those that nobody uses: `tuand token list`",
+                    "请删除没有人用的：`tuand token list`"
+                ))));
             }
             let mut secret = [0; 32];
             getrandom::fill(&mut secret).map_err(|error| anyhow!("no randomness: {error}"))?;
@@ -102,61 +121,89 @@ pub fn run(command: &TokenCommand) -> Result<(), Failure> {
             file.token.push(Entry { name: *name, sha256, added_ms: now() });
             write(&path, &file)?;
             println!("{token}");
-            eprintln!("keep it like a password: it is not shown again");
+            let note = text!(
+                "keep it like a password: it is not shown again",
+                "请像密码一样保管：不会再次显示"
+            );
+            eprintln!("{}", say(note));
         }
         TokenCommand::List { .. } => {
+            if file.token.is_empty() {
+                let none = text!(
+                    "no tokens: clients on other machines may only read what is public",
+                    "没有访问令牌：其他机器上的客户端只能读取公开内容"
+                );
+                eprintln!("{}", say(none));
+            }
             for entry in &file.token {
-                println!("{}\t{}", entry.name, entry.added_ms);
+                println!("{}\t{}", entry.name, time(entry.added_ms));
             }
         }
         TokenCommand::Remove { name, .. } => {
             let before = file.token.len();
             file.token.retain(|entry| entry.name != *name);
             if file.token.len() == before {
-                return Err(
-                    Failure::setup(anyhow!("{name} has no token")).help("see `tuand token list`")
-                );
+                return Err(Failure::said(text!("{name} has no token", "{name} 没有访问令牌"))
+                    .help(say(text!(
+                        "`tuand token list` shows who has one",
+                        "`tuand token list` 会列出都有谁"
+                    ))));
             }
             write(&path, &file)?;
+            let gone = text!(
+                "removed the token of {name}: within a second nobody gets in with it",
+                "已删除 {name} 的访问令牌：一秒之内即告失效"
+            );
+            eprintln!("{}", say(gone));
         }
     }
     Ok(())
+}
+
+/// A moment as `tuan` shows it: in China's time.
+fn time(at: TimestampMs) -> String {
+    let moment =
+        i64::try_from(at.get()).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    moment.map_or_else(
+        || format!("{at} ms"),
+        |moment| {
+            let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
+            moment.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+        },
+    )
 }
 
 fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-fn read(path: &Path) -> anyhow::Result<File> {
+fn read(path: &Path) -> Result<File, Failure> {
+    let unreadable = |error: std::io::Error| advice::unreadable(path, &error, text!("", ""));
     let file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
-        }
+        Err(error) => return Err(unreadable(error)),
     };
     let mut text = String::new();
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
+    let broken = |detail: String| {
+        let path = path.display();
+        Failure::said(text!("{path} is damaged: {detail}", "{path} 已损坏：{detail}")).help(say(
+            text!(
+                "move it away and make new tokens: it holds nothing else",
+                "请把它移开，重新生成访问令牌：里面没有别的内容"
+            ),
+        ))
+    };
     if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(anyhow!("{} is longer than {FILE_BYTES_MAX} bytes", path.display()));
+        return Err(broken(format!("> {FILE_BYTES_MAX} bytes")));
     }
-    toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+    toml::from_str(&text).map_err(|error| broken(error.to_string().trim_end().to_owned()))
 }
 
 /// Replaces the file whole, so that a running node never sees half of it.
-fn write(path: &Path, file: &File) -> anyhow::Result<()> {
-    let new = path.with_extension("toml.new");
-    let text = toml::to_string(file)?;
-    let write = || -> std::io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+fn write(path: &Path, file: &File) -> Result<(), Failure> {
+    replace(path, toml::to_string(file)?.as_bytes(), 0o600)
 }
 
 /// The tokens that a running node lets in.
@@ -219,7 +266,8 @@ impl Known {
 
 fn names(path: &Path) -> anyhow::Result<HashMap<[u8; 32], Arc<str>>> {
     let mut names = HashMap::new();
-    for entry in read(path)?.token.into_iter().take(TOKENS_MAX) {
+    let file = read(path).map_err(|failure| failure.error)?;
+    for entry in file.token.into_iter().take(TOKENS_MAX) {
         let mut digest = [0; 32];
         hex::decode_to_slice(&entry.sha256, &mut digest)
             .with_context(|| format!("the digest of {}", entry.name))?;

@@ -10,6 +10,10 @@ use ledger_core::{
     receipt::Receipt,
     types::TimestampMs,
 };
+use std::{
+    fs::Permissions,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
 use support::{
     COMMITTEE, Cluster, LEADER, PROPERTY, SUPPLIER, eventually, filing, init_genesis, tuand,
 };
@@ -149,7 +153,7 @@ fn set_up_that_cannot_work_is_one_sentence_and_exit_code_4() {
     let mut wrong = tuand();
     wrong.arg("run").arg("--home").arg(&cluster.nodes[0].home);
     wrong.arg("--genesis").arg(&other.genesis_file);
-    assert!(refused(&mut wrong).contains("genesis does not know"));
+    assert!(refused(&mut wrong).contains("does not have this node's keys"));
     // A second process on the same folder.
     cluster.start(0);
     assert!(refused(&mut cluster.run_command(0)).contains("in use"));
@@ -172,6 +176,11 @@ fn a_folder_takes_only_the_founding_document_that_has_its_keys() {
     let phrase = genesis::Phrase::of(&cluster.genesis.chain);
     let told = String::from_utf8_lossy(&again.stdout).into_owned();
     assert_eq!(genesis::Phrase::parse(&told), Some(phrase), "{told}");
+    // Root of a machine, a friend's computer: who else reads the keys can vote in one's name.
+    let key = own.join("validator.key");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    assert!(refused(&mut init_genesis(own, &cluster.genesis_file)).contains("chmod 600"));
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     let foreign = refused(&mut init_genesis(own, &other.genesis_file));
     assert!(foreign.contains("does not have this node's keys for property"), "{foreign}");
     // The committee's keys in the folder of the property company.
@@ -183,6 +192,88 @@ fn a_folder_takes_only_the_founding_document_that_has_its_keys() {
     std::fs::copy(others.join("validator.key"), own.join("validator.key")).unwrap();
     let mixed = refused(&mut init_genesis(own, &cluster.genesis_file));
     assert!(mixed.contains("another voting key for property"), "{mixed}");
+    // Two nodes would vote with one key.
+    let mixed = refused(&mut cluster.run_command(0));
+    assert!(mixed.contains("another voting key for property"), "{mixed}");
+    assert!(!own.join("store").exists());
+}
+
+#[test]
+fn a_false_document_is_replaced_until_the_node_has_begun_with_it() {
+    let mut cluster = Cluster::found();
+    let home = cluster.nodes[0].home.clone();
+    // The founder gives itself more votes; the keys are everybody's own.
+    let forged = cluster.directory.path().join("forged.toml");
+    let document = std::fs::read_to_string(&cluster.genesis_file).unwrap();
+    assert!(document.contains("power = 1\n"));
+    std::fs::write(&forged, document.replacen("power = 1\n", "power = 9\n", 1)).unwrap();
+    let told = |output: std::process::Output| {
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(told(init_genesis(&home, &forged).output().unwrap()).contains("replaces"));
+    let again = told(init_genesis(&home, &forged).output().unwrap());
+    assert!(!again.contains("replaces"), "{again}");
+    assert!(
+        told(init_genesis(&home, &cluster.genesis_file).output().unwrap()).contains("replaces")
+    );
+    assert_eq!(std::fs::read_to_string(home.join("genesis.toml")).unwrap(), document);
+
+    cluster.start(0);
+    eventually("the node to answer", || cluster.status(0));
+    assert!(cluster.stop(0).success());
+    let begun = refused(&mut init_genesis(&home, &forged));
+    assert!(begun.contains("has begun chain") && begun.contains("The keys stay"), "{begun}");
+    assert!(!begun.contains("--invitation"), "a new node would have other keys: {begun}");
+    assert_eq!(std::fs::read_to_string(home.join("genesis.toml")).unwrap(), document);
+    // The store says which document was the right one.
+    std::fs::write(home.join("genesis.toml"), "half of a docum").unwrap();
+    assert!(
+        told(init_genesis(&home, &cluster.genesis_file).output().unwrap()).contains("replaces")
+    );
+
+    // Files of the founding that are something else are called by their name.
+    let invitation = cluster.directory.path().join("invitation.toml");
+    assert!(refused(&mut init_genesis(&home, &invitation)).contains("is an invitation"));
+}
+
+#[test]
+fn a_check_says_what_is_missing_and_what_is_damaged() {
+    let mut cluster = Cluster::found();
+    let home = cluster.nodes[0].home.clone();
+    let check = |code: i32, parts: &[&str]| {
+        let output = tuand().arg("check").arg("--home").arg(&home).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned()
+            + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    };
+    check(3, &["there is no chain yet"]);
+    assert!(!home.join("store").exists(), "a check makes no store");
+    cluster.start(0);
+    eventually("the node to answer", || cluster.status(0));
+    assert!(cluster.stop(0).success());
+    let private = |name: &str| std::fs::metadata(home.join(name)).unwrap().mode() & 0o077 == 0;
+    assert!(private("store") && private("vote.guard"));
+    check(0, &["intact"]);
+
+    let guard = std::fs::read(home.join("vote.guard")).unwrap();
+    std::fs::write(home.join("vote.guard"), &guard[..100]).unwrap();
+    check(1, &["vote guard", "is damaged", "move `store` and `vote.guard` away"]);
+    let run = refused(&mut cluster.run_command(0));
+    assert!(run.contains("move `store` and `vote.guard` away"), "{run}");
+    std::fs::write(home.join("vote.guard"), &guard).unwrap();
+
+    let files = std::fs::read_dir(home.join("store")).unwrap().map(|file| file.unwrap().path());
+    let tables: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|kind| kind == "sst")).collect();
+    assert!(!tables.is_empty());
+    for file in tables {
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+        std::fs::write(&file, bytes).unwrap();
+    }
+    check(1, &["damaged", "move `store` and `vote.guard` away"]);
 }
 
 #[test]

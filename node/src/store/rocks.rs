@@ -5,7 +5,7 @@
 //! log is never disabled, and a broken record before its end refuses to open instead of being
 //! skipped: what was acknowledged is either there or missed loudly.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
@@ -70,7 +70,8 @@ impl RocksStore {
     /// [`StoreError::Corrupt`] if it is damaged, [`StoreError::Full`] if the disk is, and
     /// [`StoreError::Io`] for the rest.
     pub fn open(path: &Path, identity: &[u8]) -> Result<Self, StoreError> {
-        fs::create_dir_all(path).map_err(|source| from_io(path, &source))?;
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700).create(path).map_err(|source| from_io(path, &source))?;
         let cache = Cache::new_lru_cache(CACHE_BYTES);
         let families = family_names(path)?
             .into_iter()
