@@ -50,10 +50,6 @@ use std::{
     process::ExitCode,
 };
 
-/// An audit makes and drops many small things; docs/performance.md says what this saves.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Ledger for the money of community group buying
 #[derive(Debug, Parser)]
 #[command(name = "tuan", version, propagate_version = true)]

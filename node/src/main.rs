@@ -15,10 +15,6 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Executing a block makes and drops many small things; docs/performance.md says what this saves.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// A node of a Tuanzhang chain.
 #[derive(Parser)]
 #[command(version, about)]
