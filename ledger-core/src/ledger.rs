@@ -24,7 +24,10 @@ use crate::{
     types::{Height, LogIndex, MemberId, Round, TimestampMs, ValidatorIndex},
 };
 use imbl::OrdMap;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Width of a bucket of live transaction ids.
 const LIVE_BUCKET_MS: u64 = 60_000;
@@ -500,9 +503,10 @@ pub fn execute(
     }
 
     let mut refused = Vec::new();
-    let mut ids = imbl::OrdSet::new();
+    let mut ids = BTreeSet::new();
     let mut considered = 0;
     let mut included = 0;
+    let mut way_back = WayBack::default();
     for (position, transaction) in transactions.iter().enumerate() {
         let bytes = transaction.entry_bytes();
         let stored_bytes = stored_bytes(bytes);
@@ -514,7 +518,9 @@ pub fn execute(
             return Err(InvalidBlock::TooLarge);
         }
         // A validator drops the whole block at the first refusal and needs no way back.
-        let before = (!judged).then(|| (next.clone(), context.work, context.permanent.clone()));
+        if !judged && way_back.is_long() {
+            way_back.begin(&next, &context);
+        }
         context.transfers = Vec::new();
         let applied = if ids.contains(&transaction.id()) {
             Err(Refusal::AlreadyInLedger { log_index: next.log.size() })
@@ -522,11 +528,12 @@ pub fn execute(
             next.apply(&mut context, transaction)
         };
         let fits = context.work <= WORK_MAX;
-        match (applied, before) {
-            (Ok(()), _) if fits => {
+        match applied {
+            Ok(()) if fits => {
                 ids.insert(transaction.id());
                 bytes_left -= stored_bytes;
                 included += 1;
+                way_back.since.push(position);
                 entries.push(ExecutedEntry {
                     bytes: bytes.clone(),
                     hash: transaction.entry(),
@@ -534,16 +541,16 @@ pub fn execute(
                     transfers: std::mem::take(&mut context.transfers),
                 });
             }
-            (result, Some((state, work, permanent))) => {
-                (next, context.work, context.permanent) = (state, work, permanent);
-                match result {
+            Ok(()) if judged => return Err(InvalidBlock::TooLarge),
+            Err(refusal) if judged => return Err(InvalidBlock::Refused { position, refusal }),
+            applied => {
+                next = way_back.go(&mut context, transactions)?;
+                match applied {
                     Err(refusal) => refused.push((position, refusal)),
                     // It fits into a block of its own, so it waits for the next one.
                     Ok(()) => break,
                 }
             }
-            (Err(refusal), None) => return Err(InvalidBlock::Refused { position, refusal }),
-            (Ok(()), None) => return Err(InvalidBlock::TooLarge),
         }
         considered = position + 1;
     }
@@ -551,6 +558,49 @@ pub fn execute(
         return Err(InvalidBlock::NotConserved);
     }
     Ok(seal_block(next, context, proposed, evidence, entries, refused, considered))
+}
+
+/// How a proposer gets rid of what a refused transaction has changed: it goes back to a copy and repeats
+/// what was applied since. A copy for each transaction would make every change copy what it shares.
+#[derive(Default)]
+struct WayBack {
+    copy: Option<(State, u32, OrdMap<PermanentId, PermanentRecord>)>,
+    /// Positions of the transactions applied since.
+    since: Vec<usize>,
+    /// How many there may be: 1 after a refusal, then twice as many each time, so that refusals never
+    /// cost more than the transactions between them.
+    reach: usize,
+}
+
+/// Most transactions that a refusal makes a proposer repeat.
+const REPEATED_MAX: usize = 64;
+
+impl WayBack {
+    fn is_long(&self) -> bool {
+        self.copy.is_none() || self.since.len() >= self.reach
+    }
+
+    fn begin(&mut self, state: &State, context: &Context<'_>) {
+        self.reach = (2 * self.reach).clamp(1, REPEATED_MAX);
+        self.since.clear();
+        self.copy = Some((state.clone(), context.work, context.permanent.clone()));
+    }
+
+    /// The state as it was before the transaction that was refused.
+    fn go(
+        &mut self,
+        context: &mut Context<'_>,
+        transactions: &[VerifiedTransaction],
+    ) -> Result<State, InvalidBlock> {
+        let (mut state, work, permanent) = self.copy.take().expect("begun before the first one");
+        (context.work, context.permanent) = (work, permanent);
+        for position in self.since.drain(..) {
+            let repeated = state.apply(context, &transactions[position]);
+            repeated.map_err(|refusal| InvalidBlock::Refused { position, refusal })?;
+        }
+        self.reach = 0;
+        Ok(state)
+    }
 }
 
 /// Runs due deadlines in their order until one does not fit. Returns whether there is room for more.

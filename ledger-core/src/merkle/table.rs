@@ -16,7 +16,7 @@ use crate::{
     codec::{Decode, Encode, decode, encode},
     crypto::{Digest, Domain},
 };
-use imbl::{OrdMap, OrdSet, Vector};
+use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
 /// A change to the stored state: `None` deletes.
@@ -56,35 +56,128 @@ pub(crate) use record_by_encoding;
 
 const EMPTY: Digest = Digest::new([0; 32]);
 
+/// A subtree. What is below a node without a hash has changed since the last commit.
+///
+/// Two children to a node: a change after a copy copies one small node for each level, and touches one
+/// neighbour's count of references each.
+#[derive(Debug, Clone)]
+enum Tree<K, V> {
+    /// No record: a free slot, or nothing but slots that were never there.
+    Empty,
+    Leaf(Arc<Leaf<K, V>>),
+    Inner(Arc<Inner<K, V>>),
+}
+
+#[derive(Debug, Clone)]
+struct Leaf<K, V> {
+    hash: Option<Digest>,
+    key: K,
+    record: V,
+}
+
+#[derive(Debug, Clone)]
+struct Inner<K, V> {
+    hash: Option<Digest>,
+    left: Tree<K, V>,
+    right: Tree<K, V>,
+}
+
+impl<K, V> Tree<K, V> {
+    /// The hash of the last commit; none if something below has changed.
+    fn hash(&self) -> Option<Digest> {
+        match self {
+            Self::Empty => Some(EMPTY),
+            Self::Leaf(leaf) => leaf.hash,
+            Self::Inner(inner) => inner.hash,
+        }
+    }
+
+    fn child(&self, is_right: bool) -> &Self {
+        match self {
+            Self::Inner(inner) if is_right => &inner.right,
+            Self::Inner(inner) => &inner.left,
+            Self::Empty | Self::Leaf(_) => &Self::Empty,
+        }
+    }
+}
+
+impl<K: Clone + Encode, V: Record> Tree<K, V> {
+    /// A node above `left`, with nothing to its right.
+    fn above(left: Self) -> Self {
+        Self::Inner(Arc::new(Inner { hash: None, left, right: Self::Empty }))
+    }
+
+    /// Goes down into a child to change it; makes the node that is not there yet.
+    fn child_mut(&mut self, is_right: bool) -> &mut Self {
+        if let Self::Empty = self {
+            *self = Self::above(Self::Empty);
+        }
+        let Self::Inner(inner) = self else { unreachable!("leaves are at the lowest level") };
+        let inner = Arc::make_mut(inner);
+        inner.hash = None;
+        if is_right { &mut inner.right } else { &mut inner.left }
+    }
+
+    /// Encodes and hashes what has changed below; `place` is the position of this node on its level.
+    fn commit(&mut self, place: u32, path: &[u8], writes: &mut Vec<StateWrite>) -> Digest {
+        if let Some(hash) = self.hash() {
+            return hash;
+        }
+        match self {
+            Self::Empty => EMPTY,
+            Self::Leaf(leaf) => {
+                let Leaf { hash, key: name, record } = Arc::make_mut(leaf);
+                let key = slot_path(path, place);
+                let mut bytes = encode(name);
+                bytes.extend_from_slice(&record.commit(&key, writes));
+                let leaf = Domain::StateLeaf.digest(&[&bytes]);
+                writes.push(StateWrite { key, value: Some(bytes) });
+                *hash.insert(leaf)
+            }
+            Self::Inner(inner) => {
+                let Inner { hash, left, right } = Arc::make_mut(inner);
+                let left = left.commit(2 * place, path, writes);
+                let right = right.commit(2 * place + 1, path, writes);
+                let node = Domain::StateNode.digest(&[left.as_bytes(), right.as_bytes()]);
+                *hash.insert(node)
+            }
+        }
+    }
+}
+
 /// Records by key, in slots, with a Merkle commitment.
 #[derive(Debug, Clone)]
 pub struct Table<K: Ord, V> {
-    /// Behind pointers, since a change after a copy copies its neighbours in the vector.
-    slots: Vector<Option<Arc<(K, V)>>>,
+    tree: Tree<K, V>,
+    slot_count: u32,
     index: OrdMap<K, u32>,
     free: OrdSet<u32>,
-    /// The nodes of the tree in order from left to right ([`place`]): a growing tree moves none of them,
-    /// and a leaf has most of its path beside it.
-    nodes: Vector<Digest>,
-    /// Slots that may have changed since the last commit, perhaps several times.
-    dirty: Vec<u32>,
     /// Records taken out since the last commit, whose stored parts must go.
     removed: Vec<(u32, V)>,
-    commitment: Digest,
+    /// None if something has changed since the last commit.
+    commitment: Option<Digest>,
 }
 
 impl<K: Ord + Clone + Encode, V: Record> Default for Table<K, V> {
     fn default() -> Self {
         Self {
-            slots: Vector::new(),
+            tree: Tree::Empty,
+            slot_count: 0,
             index: OrdMap::new(),
             free: OrdSet::new(),
-            nodes: Vector::new(),
-            dirty: Vec::new(),
             removed: Vec::new(),
-            commitment: table_commitment(0, &EMPTY),
+            commitment: Some(table_commitment(0, &EMPTY)),
         }
     }
+}
+
+/// Levels of nodes above the leaves of a table with so many slots.
+fn height(slot_count: u32) -> u32 {
+    slot_count.saturating_sub(1).checked_ilog2().map_or(0, |log| log + 1)
+}
+
+fn is_right(slot: u32, level: u32) -> bool {
+    slot >> level & 1 == 1
 }
 
 impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
@@ -121,11 +214,17 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     /// The record in a slot.
     #[must_use]
     pub fn slot(&self, slot: u32) -> Option<&V> {
-        self.entry(slot).map(|(_, value)| value)
-    }
-
-    fn entry(&self, slot: u32) -> Option<&(K, V)> {
-        self.slots.get(usize::try_from(slot).ok()?)?.as_deref()
+        if slot >= self.slot_count {
+            return None;
+        }
+        let mut tree = &self.tree;
+        for level in (0..height(self.slot_count)).rev() {
+            tree = tree.child(is_right(slot, level));
+        }
+        match tree {
+            Tree::Leaf(leaf) => Some(&leaf.record),
+            Tree::Empty | Tree::Inner(_) => None,
+        }
     }
 
     /// The record under `key`, to change it; it counts as changed.
@@ -135,31 +234,59 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
 
     /// The record in a slot, to change it; it counts as changed.
     pub fn slot_mut(&mut self, slot: u32) -> Option<&mut V> {
-        let entry = self.slots.get_mut(usize::try_from(slot).ok()?)?.as_mut()?;
-        self.dirty.push(slot);
-        Some(&mut Arc::make_mut(entry).1)
+        if slot >= self.slot_count {
+            return None;
+        }
+        match self.leaf_mut(slot) {
+            Tree::Leaf(leaf) => {
+                let leaf = Arc::make_mut(leaf);
+                leaf.hash = None;
+                Some(&mut leaf.record)
+            }
+            Tree::Empty | Tree::Inner(_) => None,
+        }
+    }
+
+    /// Goes down to a slot that exists; all on the way counts as changed.
+    fn leaf_mut(&mut self, slot: u32) -> &mut Tree<K, V> {
+        self.commitment = None;
+        let mut tree = &mut self.tree;
+        for level in (0..height(self.slot_count)).rev() {
+            tree = tree.child_mut(is_right(slot, level));
+        }
+        tree
+    }
+
+    /// One slot more, still without the nodes above it.
+    fn add_slot(&mut self) -> u32 {
+        let slot = self.slot_count;
+        self.slot_count = slot.checked_add(1).expect("tables stay below 2^32 slots");
+        if height(self.slot_count) > height(slot) {
+            self.tree = Tree::above(std::mem::replace(&mut self.tree, Tree::Empty));
+        }
+        slot
     }
 
     /// Inserts or replaces the record under `key` and returns its slot.
     ///
     /// # Panics
     /// After 2^32 slots, which no bound of the protocol allows.
-    pub fn insert(&mut self, key: K, value: V) -> u32 {
+    pub fn insert(&mut self, key: K, record: V) -> u32 {
         let slot = match (self.index.get(&key), self.free.get_min()) {
             (Some(slot), _) => *slot,
             (None, Some(slot)) => {
                 let slot = *slot;
                 self.free.remove(&slot);
+                self.index.insert(key.clone(), slot);
                 slot
             }
             (None, None) => {
-                self.slots.push_back(None);
-                u32::try_from(self.slots.len() - 1).expect("tables stay below 2^32 slots")
+                let slot = self.add_slot();
+                self.index.insert(key.clone(), slot);
+                slot
             }
         };
-        self.index.insert(key.clone(), slot);
-        self.slots.set(slot as usize, Some(Arc::new((key, value))));
-        self.dirty.push(slot);
+        *self.leaf_mut(slot) = Tree::Leaf(Arc::new(Leaf { hash: None, key, record }));
         slot
     }
 
@@ -167,16 +294,25 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let slot = self.index.remove(key)?;
         self.free.insert(slot);
-        self.dirty.push(slot);
-        let entry = self.slots.set(slot as usize, None)?;
-        let (_, value) = Arc::unwrap_or_clone(entry);
-        self.removed.push((slot, value.clone()));
-        Some(value)
+        let leaf = std::mem::replace(self.leaf_mut(slot), Tree::Empty);
+        let Tree::Leaf(leaf) = leaf else { return None };
+        let Leaf { record, .. } = Arc::unwrap_or_clone(leaf);
+        self.removed.push((slot, record.clone()));
+        Some(record)
     }
 
     /// All records in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.slots.iter().flatten().map(|entry| (&entry.0, &entry.1))
+        let mut ahead = vec![&self.tree];
+        std::iter::from_fn(move || {
+            loop {
+                match ahead.pop()? {
+                    Tree::Empty => {}
+                    Tree::Leaf(leaf) => return Some((&leaf.key, &leaf.record)),
+                    Tree::Inner(inner) => ahead.extend([&inner.right, &inner.left]),
+                }
+            }
+        })
     }
 
     /// All records in the order of their keys, from `from` on.
@@ -188,69 +324,18 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
 
     /// Hashes what has changed, appends it to `writes` under `path`, and returns the commitment.
     pub fn commit(&mut self, path: &[u8], writes: &mut Vec<StateWrite>) -> Digest {
-        if self.dirty.is_empty() {
-            return self.commitment;
+        if let Some(commitment) = self.commitment {
+            return commitment;
         }
         for (slot, record) in std::mem::take(&mut self.removed) {
-            record.delete_below(&slot_path(path, slot), writes);
-        }
-        let mut changed = std::mem::take(&mut self.dirty);
-        changed.sort_unstable();
-        changed.dedup();
-        for slot in &changed {
-            let key = slot_path(path, *slot);
-            let leaf = match &mut self.slots[*slot as usize] {
-                None => {
-                    writes.push(StateWrite { key, value: None });
-                    EMPTY
-                }
-                Some(entry) => {
-                    let (name, record) = Arc::make_mut(entry);
-                    let mut bytes = encode(name);
-                    bytes.extend_from_slice(&record.commit(&key, writes));
-                    let leaf = Domain::StateLeaf.digest(&[&bytes]);
-                    writes.push(StateWrite { key, value: Some(bytes) });
-                    leaf
-                }
-            };
-            self.set_node(0, *slot as usize, leaf);
-        }
-        self.hash_above(changed);
-        self.commitment
-    }
-
-    /// Recomputes the nodes above the changed leaves, each once.
-    fn hash_above(&mut self, mut changed: Vec<u32>) {
-        let mut level = 0;
-        let mut width = self.slots.len();
-        while width > 1 {
-            for node in &mut changed {
-                *node /= 2;
+            let key = slot_path(path, slot);
+            record.delete_below(&key, writes);
+            if self.slot(slot).is_none() {
+                writes.push(StateWrite { key, value: None });
             }
-            changed.dedup();
-            for node in &changed {
-                let left = *node as usize * 2;
-                let (left, right) = (self.node(level, left), self.node(level, left + 1));
-                let hash = Domain::StateNode.digest(&[left.as_bytes(), right.as_bytes()]);
-                self.set_node(level + 1, *node as usize, hash);
-            }
-            level += 1;
-            width = width.div_ceil(2);
         }
-        self.commitment = table_commitment(self.slots.len() as u64, self.node(level, 0));
-    }
-
-    /// The node at a place of a level; nothing was ever put where there is no subtree.
-    fn node(&self, level: u32, index: usize) -> &Digest {
-        self.nodes.get(place(level, index)).unwrap_or(&EMPTY)
-    }
-
-    fn set_node(&mut self, level: u32, index: usize, hash: Digest) {
-        let at = place(level, index);
-        while self.nodes.len() <= at {
-            self.nodes.push_back(EMPTY);
-        }
-        self.nodes.set(at, hash);
+        let root = self.tree.commit(0, path, writes);
+        *self.commitment.insert(table_commitment(self.slot_count.into(), &root))
     }
 
     /// Rebuilds a table from stored records; slots that are not given are free.
@@ -260,23 +345,20 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     #[must_use]
     pub fn load(slot_count: u32, records: impl IntoIterator<Item = (u32, K, V)>) -> Self {
         let mut table = Self::default();
-        for (slot, key, value) in records {
-            while table.slots.len() <= slot as usize {
-                table.slots.push_back(None);
-            }
-            table.index.insert(key.clone(), slot);
-            table.slots.set(slot as usize, Some(Arc::new((key, value))));
-        }
-        while table.slots.len() < slot_count as usize {
-            table.slots.push_back(None);
-        }
-        for (slot, record) in table.slots.iter().enumerate() {
-            let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-            table.dirty.push(slot);
-            if record.is_none() {
+        let add_slots = |table: &mut Self, count| {
+            while table.slot_count < count {
+                let slot = table.add_slot();
+                table.leaf_mut(slot);
                 table.free.insert(slot);
             }
+        };
+        for (slot, key, record) in records {
+            add_slots(&mut table, slot.saturating_add(1));
+            table.free.remove(&slot);
+            table.index.insert(key.clone(), slot);
+            *table.leaf_mut(slot) = Tree::Leaf(Arc::new(Leaf { hash: None, key, record }));
         }
+        add_slots(&mut table, slot_count);
         table
     }
 
@@ -304,35 +386,29 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     /// How many slots there are, free ones included.
     #[must_use]
     pub fn slot_count(&self) -> u32 {
-        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+        self.slot_count
     }
 
     /// Adds the deletion of every stored record.
     pub fn delete_all(&self, path: &[u8], writes: &mut Vec<StateWrite>) {
-        for (slot, record) in self.slots.iter().enumerate() {
-            if record.is_some() {
-                let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-                writes.push(StateWrite { key: slot_path(path, slot), value: None });
-            }
+        for slot in self.index.values() {
+            writes.push(StateWrite { key: slot_path(path, *slot), value: None });
         }
     }
 
-    /// Proves the record under `key` against the last commitment.
+    /// Proves the record under `key` against the last commitment; not if something has changed since.
     #[must_use]
     pub fn prove(&self, key: &K) -> Option<TableProof> {
+        self.commitment?;
         let slot = *self.index.get(key)?;
-        let mut node = slot as usize;
-        let mut width = self.slots.len();
         let mut siblings = Vec::new();
-        for level in 0.. {
-            if width <= 1 {
-                break;
-            }
-            siblings.push(*self.node(level, node ^ 1));
-            node /= 2;
-            width = width.div_ceil(2);
+        let mut tree = &self.tree;
+        for level in (0..height(self.slot_count)).rev() {
+            siblings.push(tree.child(!is_right(slot, level)).hash()?);
+            tree = tree.child(is_right(slot, level));
         }
-        Some(TableProof { slot, slot_count: self.slots.len() as u64, siblings })
+        siblings.reverse();
+        Some(TableProof { slot, slot_count: self.slot_count.into(), siblings })
     }
 }
 
@@ -380,12 +456,6 @@ pub(crate) fn split_slot(path: &[u8]) -> Result<(u32, &[u8]), &'static str> {
     Ok((u32::from_be_bytes(*slot), rest))
 }
 
-/// Where a node of the tree stands when all are written from left to right, a parent between its
-/// children: leaves at the even places, their parents at every second odd one, and so on.
-fn place(level: u32, index: usize) -> usize {
-    ((2 * index + 1) << level) - 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -431,7 +501,10 @@ mod tests {
             let mut writes = Vec::new();
             let commitment = table.commit(b"t", &mut writes);
             for write in writes { stored.insert(write.key, write.value); }
-            let slots: Vec<_> = table.slots.iter().map(|slot| slot.as_deref().copied()).collect();
+            let mut slots = vec![None; table.slot_count() as usize];
+            for (key, value) in table.iter() {
+                slots[table.slot_of(key).expect("present") as usize] = Some((*key, *value));
+            }
             prop_assert_eq!(commitment, from_scratch(&slots));
             for (key, value) in table.iter() {
                 let proof = table.prove(key).expect("present");

@@ -8,8 +8,9 @@
 use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, ErrorKind, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
+    DBCompressionType, DBRecoveryMode, ErrorKind, LogLevel, Options, ReadOptions, WriteBatch,
+    WriteOptions,
 };
 
 use super::{
@@ -33,6 +34,8 @@ const LOG_ALL_BYTES_MAX: u64 = 128 * 1024 * 1024;
 const OPEN_FILES_MAX: i32 = 512;
 /// Blocks of this size compress well and still cost one disk read for a point lookup.
 const BLOCK_BYTES: usize = 16 * 1024;
+/// A lookup of something that is not there reads one such part.
+const FILTER_PART_BYTES: usize = 4 * 1024;
 /// Ten bits make about one lookup in a hundred touch a table in vain.
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
 /// Part of a write buffer for a filter over what is in it: ten bits for a key with its value of
@@ -262,7 +265,12 @@ fn family_options(cache: &Cache) -> Options {
     table.set_block_cache(cache);
     table.set_block_size(BLOCK_BYTES);
     table.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
-    // Indexes and filters count against the cache too, or memory would grow with the chain.
+    // Indexes and filters count against the cache too, or memory would grow with the chain; in small
+    // parts, since one that is larger than a shard of the cache would be read for every lookup anew.
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_partition_filters(true);
+    table.set_metadata_block_size(FILTER_PART_BYTES);
+    table.set_pin_top_level_index_and_filter(true);
     table.set_cache_index_and_filter_blocks(true);
     table.set_cache_index_and_filter_blocks_with_high_priority(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
