@@ -27,7 +27,7 @@ fn audit(criterion: &mut Criterion) {
         group.bench_function(format!("entries={entries}/signers={signers}"), |bencher| {
             bencher.iter(|| {
                 let mut auditor = Auditor::new(genesis.clone(), [7; 32], None);
-                for read in read_records(&auditor.keys(), black_box(&records), &[7; 32]) {
+                for read in read_records(&auditor.keys().clone(), black_box(&records), &[7; 32]) {
                     auditor.take(read);
                 }
                 let report = auditor.finish();

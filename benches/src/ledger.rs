@@ -104,7 +104,14 @@ impl Ledger {
             proposer: ValidatorIndex::new(0),
             round: Round::ZERO,
         };
-        Ok(execute(&self.state, &NothingBefore, proposed, &[], transactions, OnRefusal::Fail)?)
+        Ok(execute(
+            self.state.clone(),
+            &NothingBefore,
+            proposed,
+            &[],
+            transactions,
+            OnRefusal::Fail,
+        )?)
     }
 
     /// Decides a block of these transactions.

@@ -327,7 +327,8 @@ fn check_manifest(
     }
 }
 
-/// Checks the signatures of many records at once, on every core, then executes them one by one.
+/// Checks the signatures of many records at once, on every core, while those before them are executed one
+/// by one.
 fn verify_file(
     path: &Path,
     auditor: &mut Auditor,
@@ -341,7 +342,8 @@ fn verify_file(
     let file = fs::File::open(path).map_err(|error| unreadable(&error))?;
     let mut reader = RecordReader::new(BufReader::new(file));
     let threads = thread::available_parallelism().map_or(1, |count| count.get());
-    loop {
+    let mut before = Vec::new();
+    let end = loop {
         let mut records = Vec::new();
         let mut end = None;
         while records.len() < RECORDS_PER_THREAD * threads && end.is_none() {
@@ -351,39 +353,46 @@ fn verify_file(
                 None => end = Some(None),
             }
         }
-        let keys = auditor.keys();
+        let keys = auditor.keys().clone();
         let read = thread::scope(|scope| {
             let workers: Vec<_> = records
                 .chunks(RECORDS_PER_THREAD)
                 .map(|records| scope.spawn(|| read_records(&keys, records, entropy)))
                 .collect();
+            before.drain(..).for_each(|block| auditor.take(block));
             workers.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
         });
         for part in read {
             let part = part.map_err(|_| {
                 Failure::bug(say!("checking signatures panicked", "核对签名时程序出错"))
             })?;
-            part.into_iter().for_each(|block| auditor.take(block));
+            before.extend(part);
         }
         let height = auditor.height();
         progress.say(say!("checked up to block {height}", "已核查至区块 {height}"));
-        let Some(end) = end else { continue };
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
-        match end {
-            None => {}
-            Some(RecordError::Io(error)) => return Err(unreadable(&error)),
-            Some(RecordError::Truncated) if !auditor.has_findings() => {
-                let rule = say!("{} ends within a record", "{} 在一条记录中间断开", plain(&name));
-                auditor.report_outside(Verdict::Incomplete, "record", &rule);
-            }
-            Some(error) if !auditor.has_findings() => {
-                let rule = format!("{}: {error}", plain(&name));
-                auditor.report_outside(Verdict::Tampered, "record", &rule);
-            }
-            Some(_) => {}
+        if auditor.has_findings() {
+            return Ok(());
         }
-        return Ok(());
+        if let Some(end) = end {
+            break end;
+        }
+    };
+    before.into_iter().for_each(|block| auditor.take(block));
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+    match end {
+        None => {}
+        Some(RecordError::Io(error)) => return Err(unreadable(&error)),
+        Some(_) if auditor.has_findings() => {}
+        Some(RecordError::Truncated) => {
+            let rule = say!("{} ends within a record", "{} 在一条记录中间断开", plain(&name));
+            auditor.report_outside(Verdict::Incomplete, "record", &rule);
+        }
+        Some(error) => {
+            let rule = format!("{}: {error}", plain(&name));
+            auditor.report_outside(Verdict::Tampered, "record", &rule);
+        }
     }
+    Ok(())
 }
 
 /// Prints the report and ends as the verdict says.

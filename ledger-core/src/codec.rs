@@ -11,7 +11,7 @@ pub use bincode::{BorrowDecode, Decode, Encode};
 use bincode::{
     config::{Configuration, Fixint, Limit, LittleEndian},
     de::{BorrowDecoder, Decoder},
-    enc::Encoder,
+    enc::{Encoder, write::Writer},
     error::{DecodeError as BincodeDecodeError, EncodeError},
 };
 
@@ -57,8 +57,43 @@ pub enum DecodeError {
 /// Never for the types of this crate: encoding into memory cannot fail for them.
 #[must_use]
 pub fn encode<T: Encode>(value: &T) -> Vec<u8> {
-    bincode::encode_to_vec(value, bincode::config::legacy())
-        .expect("the types of this crate encode without error")
+    let mut bytes = Bytes(Vec::with_capacity(FIRST_BYTES));
+    bincode::encode_into_writer(value, &mut bytes, bincode::config::legacy())
+        .expect("the types of this crate encode without error");
+    bytes.0
+}
+
+/// Room that [`encode`] takes at first: most records and transactions fit, and nothing is measured before.
+const FIRST_BYTES: usize = 256;
+
+struct Bytes(Vec<u8>);
+
+impl Writer for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Fails at the first byte that differs from what is expected.
+struct Same<'a>(&'a [u8]);
+
+impl Writer for Same<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        match self.0.strip_prefix(bytes) {
+            Some(rest) => {
+                self.0 = rest;
+                Ok(())
+            }
+            None => Err(EncodeError::UnexpectedEnd),
+        }
+    }
+}
+
+fn encodes_to<T: Encode>(value: &T, bytes: &[u8]) -> bool {
+    let mut same = Same(bytes);
+    let encoded = bincode::encode_into_writer(value, &mut same, bincode::config::legacy());
+    encoded.is_ok() && same.0.is_empty()
 }
 
 /// Reads the one value whose canonical encoding is `bytes`.
@@ -85,7 +120,7 @@ pub fn decode_within<T: Decode<()> + Encode>(
     if used != bytes.len() {
         return Err(DecodeError::TrailingBytes(bytes.len() - used));
     }
-    if encode(&value) != bytes {
+    if !encodes_to(&value, bytes) {
         return Err(DecodeError::NotCanonical);
     }
     Ok(value)

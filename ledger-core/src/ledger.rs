@@ -462,13 +462,14 @@ impl State {
     }
 }
 
-/// Executes a block on a copy of `state`: deadlines that are due, evidence, transactions.
+/// Executes a block on `state`: deadlines that are due, evidence, transactions. Whoever still needs the
+/// state before it hands in a copy, which shares all that the block leaves as it is.
 ///
 /// # Errors
 /// [`InvalidBlock`] if the block may not be decided. With [`OnRefusal::LeaveOut`] only for a `time` that
 /// is not after the parent's.
 pub fn execute(
-    state: &State,
+    state: State,
     reads: &dyn Reads,
     proposed: Proposed,
     evidence: &[Evidence],
@@ -485,9 +486,9 @@ pub fn execute(
     {
         return Err(InvalidBlock::TooLarge);
     }
-    let mut next = state.clone();
+    let mut next = state;
     let mut context = Context::new(time, parent.hash, reads);
-    let mut entries = Vec::new();
+    let mut entries = Vec::with_capacity(transactions.len());
     let mut bytes_left = BLOCK_BYTES_MAX - 4096;
     next.drop_expired(time);
     let mut room = run_deadlines(&mut next, &mut context, &mut entries, &mut bytes_left);

@@ -101,6 +101,14 @@ impl KeyRing {
         let members = state.fund().members.iter().map(|(_, member)| member.key).collect();
         Self { chain: *state.chain(), validators: state.validators().clone(), members }
     }
+
+    pub(crate) fn chain(&self) -> &ChainId {
+        &self.chain
+    }
+
+    pub(crate) fn validators(&self) -> &ValidatorSet {
+        &self.validators
+    }
 }
 
 /// Checks `decided` as the block after `state` and executes it.
@@ -122,7 +130,7 @@ pub fn replay(
     }
     let read = read_blocks(&KeyRing::of(state), vec![decided], entropy).pop();
     let read = read.expect("one answer for one block")?;
-    let executed = execute_read(state, reads, &read)?;
+    let executed = execute_read(state.clone(), reads, &read)?;
     Ok((executed, read.decided.certificate))
 }
 
@@ -160,12 +168,13 @@ pub fn read_blocks(
         .collect()
 }
 
-/// Executes a block that was read as the block after `state`.
+/// Executes a block that was read as the block after `state`, in its place: what nobody else holds of it
+/// is changed and not copied.
 ///
 /// # Errors
 /// [`ReplayError`] naming the first thing that is wrong.
 pub fn execute_read(
-    state: &State,
+    state: State,
     reads: &dyn Reads,
     read: &ReadBlock,
 ) -> Result<Executed, ReplayError> {

@@ -43,7 +43,7 @@ const COMMANDS_MAX: usize = 1_024;
 /// Most events taken from the network before the loop looks at everything else.
 const EVENTS_IN_A_ROW_MAX: usize = 64;
 /// Fewest signatures that are worth a thread of their own: a batch is cheaper the larger it is.
-const SIGNATURES_PER_THREAD_MIN: usize = 256;
+const SIGNATURES_PER_THREAD_MIN: usize = 1_024;
 /// Most proposers of failed rounds that are named.
 const FAILED_PROPOSERS_MAX: usize = 16;
 

@@ -137,7 +137,14 @@ impl Proposals {
             .cloned()
             .collect();
         let mut executed = loop {
-            match execute(state, reads, proposed, &evidence, transactions, OnRefusal::LeaveOut) {
+            match execute(
+                state.clone(),
+                reads,
+                proposed,
+                &evidence,
+                transactions,
+                OnRefusal::LeaveOut,
+            ) {
                 Ok(executed) => break executed,
                 // New by itself, but not after what stands before it: too much against one validator.
                 Err(InvalidBlock::Evidence { position }) if position < evidence.len() => {
@@ -199,9 +206,16 @@ impl Proposals {
         let executed = if forged {
             None
         } else {
-            execute(state, reads, proposed, &outline.evidence, &transactions, OnRefusal::Fail)
-                .ok()
-                .filter(|executed| executed.check_header(header).is_ok())
+            execute(
+                state.clone(),
+                reads,
+                proposed,
+                &outline.evidence,
+                &transactions,
+                OnRefusal::Fail,
+            )
+            .ok()
+            .filter(|executed| executed.check_header(header).is_ok())
         };
         let valid = executed.is_some();
         let candidate =

@@ -304,6 +304,8 @@ pub struct Replica {
     /// Who waits for which transaction, and whether it was refused at first but may yet come true.
     requests: BTreeMap<TransactionId, Vec<RequestId>>,
     request_count: usize,
+    /// The last one that was looked at again after a block.
+    rechecked: TransactionId,
     to_push: Vec<EntryHash>,
     /// What came before this and still waits is pushed again.
     push_again_before: u64,
@@ -402,6 +404,7 @@ impl Replica {
             verifying: BTreeSet::new(),
             requests: BTreeMap::new(),
             request_count: 0,
+            rechecked: TransactionId::default(),
             to_push: Vec::new(),
             push_again_before: 0,
             jobs: VecDeque::new(),

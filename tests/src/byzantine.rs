@@ -127,7 +127,8 @@ impl Equivocator {
             let state = replica.state();
             let reads = replica.chain_store();
             let executed =
-                execute(state, reads, proposed, &[], &transactions, OnRefusal::Fail).ok()?;
+                execute(state.clone(), reads, proposed, &[], &transactions, OnRefusal::Fail)
+                    .ok()?;
             Some(BlockOutline {
                 header: executed.header,
                 evidence: List::default(),

@@ -135,9 +135,15 @@ impl Chain {
             proposer: self.state.validators().proposer(height, Round::ZERO),
             round: Round::ZERO,
         };
-        let executed =
-            execute(&self.state, &self.history, proposed, &[], &transactions, OnRefusal::Fail)
-                .unwrap();
+        let executed = execute(
+            self.state.clone(),
+            &self.history,
+            proposed,
+            &[],
+            &transactions,
+            OnRefusal::Fail,
+        )
+        .unwrap();
         let signatures = (0u16..4).map(|index| {
             let index = ValidatorIndex::new(index);
             let vote = Vote {

@@ -100,9 +100,15 @@ impl Ledger {
             proposer: validators.proposer(height, Round::ZERO),
             round: Round::ZERO,
         };
-        let executed =
-            execute(&self.state, &self.history, proposed, &[], transactions, OnRefusal::Fail)
-                .expect("a valid block");
+        let executed = execute(
+            self.state.clone(),
+            &self.history,
+            proposed,
+            &[],
+            transactions,
+            OnRefusal::Fail,
+        )
+        .expect("a valid block");
         let signatures = (0u8..4).map(|index| {
             let vote = Vote {
                 height,

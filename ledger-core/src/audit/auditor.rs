@@ -6,7 +6,7 @@ use crate::{
     consensus::CertificateError,
     crypto::{Digest, TransactionId},
     fund::{PermanentId, PermanentRecord, Reads},
-    ledger::{Executed, InvalidBlock, State},
+    ledger::{Executed, InvalidBlock, State, Tip},
     receipt::{CertifiedHeader, Receipt, ReceiptError},
     replay::{KeyRing, ReadBlock, ReplayError, execute_read, read_blocks},
     types::{Height, LogIndex, MemberId, TimestampMs, ValidatorIndex},
@@ -162,7 +162,15 @@ impl Reads for History {
 /// Checks a chain block by block.
 #[derive(Debug)]
 pub struct Auditor {
-    state: State,
+    /// The state after the last block; nothing once a block was wrong, since executing it used the state.
+    state: Option<State>,
+    /// The last block that is right.
+    tip: Tip,
+    /// Entries up to there.
+    entries: u64,
+    keys: KeyRing,
+    /// Names of the members, by id.
+    names: Vec<String>,
     history: History,
     entropy: [u8; 32],
     checkpoint: Option<Checkpoint>,
@@ -177,7 +185,16 @@ impl Auditor {
     #[must_use]
     pub fn new(genesis: State, entropy: [u8; 32], checkpoint: Option<Checkpoint>) -> Self {
         let mut auditor = Self {
-            state: genesis,
+            tip: *genesis.tip(),
+            entries: genesis.log().size(),
+            keys: KeyRing::of(&genesis),
+            names: genesis
+                .fund()
+                .members
+                .iter()
+                .map(|(_, member)| member.name.to_string())
+                .collect(),
+            state: Some(genesis),
             history: History {
                 permanent: Box::new(BTreeMap::new()),
                 transactions: BTreeMap::new(),
@@ -189,7 +206,7 @@ impl Auditor {
             findings: Vec::new(),
         };
         if let Some(Checkpoint(header)) = &checkpoint
-            && let Err(error) = header.verify(auditor.state.chain(), auditor.state.validators())
+            && let Err(error) = header.verify(auditor.keys.chain(), auditor.keys.validators())
         {
             auditor.find(Verdict::Tampered, None, None, "checkpoint", &error.to_string(), None);
         }
@@ -206,8 +223,8 @@ impl Auditor {
 
     /// The keys for [`read_records`].
     #[must_use]
-    pub fn keys(&self) -> KeyRing {
-        KeyRing::of(&self.state)
+    pub fn keys(&self) -> &KeyRing {
+        &self.keys
     }
 
     /// Whether something was found, so that going on makes no sense.
@@ -219,12 +236,12 @@ impl Auditor {
     /// The last height that was checked and is right.
     #[must_use]
     pub fn height(&self) -> Height {
-        self.state.tip().height
+        self.tip.height
     }
 
     /// Reads and checks the next record, on this thread alone.
     pub fn take_record(&mut self, bytes: &[u8]) {
-        let read = read_records(&self.keys(), &[bytes.to_vec()], &self.entropy);
+        let read = read_records(&self.keys, &[bytes.to_vec()], &self.entropy);
         for block in read {
             self.take(block);
         }
@@ -235,7 +252,7 @@ impl Auditor {
         if self.has_findings() {
             return;
         }
-        let next = self.state.tip().height.next();
+        let next = self.tip.height.next();
         let read = match read {
             Ok(read) => read,
             Err(RecordFault::NotABlock(rule)) => {
@@ -248,12 +265,15 @@ impl Auditor {
             let rule = format!("block {next} is missing; block {found} follows");
             return self.find(Verdict::Incomplete, Some(next), None, "height", &rule, None);
         }
-        match execute_read(&self.state, &self.history, &read) {
+        let Some(state) = self.state.take() else { return };
+        match execute_read(state, &self.history, &read) {
             Err(error) => self.find_fault(next, &error),
             Ok(executed) => {
                 self.history.take(&executed, &read);
                 self.compare_with_checkpoint(&executed);
-                self.state = executed.state;
+                self.tip = *executed.state.tip();
+                self.entries = executed.state.log().size();
+                self.state = Some(executed.state);
             }
         }
     }
@@ -274,14 +294,15 @@ impl Auditor {
 
     /// Says that something outside the blocks is wrong or missing, for example a file.
     pub fn report_outside(&mut self, verdict: Verdict, field: &str, rule: &str) {
-        let next = self.state.tip().height.next();
+        let next = self.tip.height.next();
         self.find(verdict, Some(next), None, field, rule, None);
     }
 
     /// The verdict.
     #[must_use]
     pub fn finish(mut self) -> Report {
-        if self.state.fund().recompute_totals() != Some(self.state.fund().totals) {
+        let fund = self.state.as_ref().map(State::fund);
+        if fund.is_some_and(|fund| fund.recompute_totals() != Some(fund.totals)) {
             let height = Some(self.height());
             let rule = "conservation (G12): the balances do not add up to the totals";
             self.find(Verdict::Tampered, height, None, "totals", rule, None);
@@ -299,8 +320,8 @@ impl Auditor {
         Report {
             verdict,
             height: last,
-            entries: self.state.log().size(),
-            state_root: self.state.tip().state_root,
+            entries: self.entries,
+            state_root: self.tip.state_root,
             end_is_proven: self.end_is_proven,
             findings: self.findings.into_iter().map(|(_, finding)| finding).collect(),
         }
@@ -320,13 +341,11 @@ impl Auditor {
     }
 
     fn find_fault(&mut self, height: Height, error: &ReplayError) {
-        let at = |position: usize| {
-            Some(LogIndex::new(self.state.log().size().saturating_add(position as u64)))
-        };
-        let member =
-            |id: &MemberId| self.state.fund().members.get(id).map(|member| member.name.to_string());
+        let at =
+            |position: usize| Some(LogIndex::new(self.entries.saturating_add(position as u64)));
+        let member = |id: &MemberId| self.names.get(usize::from(id.get())).cloned();
         let validator = |index: ValidatorIndex| {
-            self.state.validators().get(index).and_then(|v| member(&v.member))
+            self.keys.validators().get(index).and_then(|v| member(&v.member))
         };
         let (entry, field, organisation) = match error {
             ReplayError::NotNext { .. } => (None, "height", None),

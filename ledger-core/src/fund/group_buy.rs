@@ -328,38 +328,36 @@ pub(crate) const GROUP_BUY_TABLES: [u8; 5] = [0, 1, 2, 3, 4];
 /// Name of the filing in storage paths.
 pub(crate) const FILING: u8 = 5;
 
+/// Slots and commitment of a table of a group buy.
+fn commit_below<K: Ord + Clone + Encode, V: Record>(
+    table: &mut Table<K, V>,
+    path: &[u8],
+    name: u8,
+    writes: &mut Vec<StateWrite>,
+) -> (u32, Digest) {
+    let below = || [path, &[name]].concat();
+    let committed = table.commitment().copied();
+    let commitment = committed.unwrap_or_else(|| table.commit(&below(), writes));
+    (table.slot_count(), commitment)
+}
+
 impl Record for Arc<GroupBuy> {
     fn commit(&mut self, path: &[u8], writes: &mut Vec<StateWrite>) -> Vec<u8> {
         let group_buy = Arc::make_mut(self);
-        let below = |table: u8| [path, &[table]].concat();
+        let [orders, households, payments, accounts, offers] = GROUP_BUY_TABLES;
         let tables = [
-            (
-                group_buy.orders.slot_count(),
-                group_buy.orders.commit(&below(GROUP_BUY_TABLES[0]), writes),
-            ),
-            (
-                group_buy.households.slot_count(),
-                group_buy.households.commit(&below(GROUP_BUY_TABLES[1]), writes),
-            ),
-            (
-                group_buy.payments.slot_count(),
-                group_buy.payments.commit(&below(GROUP_BUY_TABLES[2]), writes),
-            ),
-            (
-                group_buy.accounts.slot_count(),
-                group_buy.accounts.commit(&below(GROUP_BUY_TABLES[3]), writes),
-            ),
-            (
-                group_buy.offers.slot_count(),
-                group_buy.offers.commit(&below(GROUP_BUY_TABLES[4]), writes),
-            ),
+            commit_below(&mut group_buy.orders, path, orders, writes),
+            commit_below(&mut group_buy.households, path, households, writes),
+            commit_below(&mut group_buy.payments, path, payments, writes),
+            commit_below(&mut group_buy.accounts, path, accounts, writes),
+            commit_below(&mut group_buy.offers, path, offers, writes),
         ];
         if !group_buy.filing_stored {
             group_buy.filing_stored = true;
             let value = Some(encode(&*group_buy.filing));
-            writes.push(StateWrite { key: below(FILING), value });
+            writes.push(StateWrite { key: [path, &[FILING]].concat(), value });
         }
-        encode(&StoredGroupBuy { header: group_buy.header.clone(), tables })
+        encode(&(&group_buy.header, tables))
     }
 
     fn delete_below(&self, path: &[u8], writes: &mut Vec<StateWrite>) {

@@ -338,6 +338,12 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
         *self.commitment.insert(table_commitment(self.slot_count.into(), &root))
     }
 
+    /// The commitment; none if something has changed since the last [`commit`](Self::commit).
+    #[must_use]
+    pub fn commitment(&self) -> Option<&Digest> {
+        self.commitment.as_ref()
+    }
+
     /// Rebuilds a table from stored records; slots that are not given are free.
     ///
     /// The number of slots is that of the last record, so a table whose last slots were freed must be

@@ -362,7 +362,7 @@ impl Community {
         on_refusal: OnRefusal,
     ) -> Executed {
         let proposed = Proposed { time, proposer: ValidatorIndex::ZERO, round: Round::ZERO };
-        ledger::execute(&self.state, &self.history, proposed, &[], transactions, on_refusal)
+        ledger::execute(self.state.clone(), &self.history, proposed, &[], transactions, on_refusal)
             .unwrap()
     }
 

@@ -1,6 +1,7 @@
 //! Driving consensus: inputs and effects, building and judging blocks, deciding and applying them.
 
 use super::*;
+use std::ops::Bound;
 
 impl Replica {
     pub(super) fn fire_timers(&mut self) {
@@ -326,19 +327,21 @@ impl Replica {
         }
     }
 
-    /// What clients wait for here and can no longer come true is answered, wherever it was dropped.
+    /// What clients wait for here and can no longer come true is answered, wherever it was dropped: after
+    /// each block a few, others each time.
     pub(super) fn recheck_requests(&mut self) {
-        let waiting: Vec<_> = self
-            .requests
-            .keys()
-            .filter_map(|id| self.mempool.entry_of(id))
-            .filter_map(|entry| self.mempool.get(&entry).cloned())
-            .take(RECHECK_MAX)
-            .collect();
+        let (after, upto) = (Bound::Excluded(self.rechecked), Bound::Included(self.rechecked));
+        let ahead = self.requests.range((after, Bound::Unbounded));
+        let ids = ahead.chain(self.requests.range((Bound::Unbounded, upto))).map(|(id, _)| *id);
+        let ids: Vec<_> = ids.take(RECHECK_MAX).collect();
+        self.rechecked = ids.last().copied().unwrap_or_default();
         let now = self.block_time();
-        for transaction in waiting {
-            let first = self.mempool.is_first_of_author(&transaction);
-            if first && let Err(refusal) = self.state.check(&transaction, now, &self.store) {
+        for id in ids {
+            let waiting = self.mempool.entry_of(&id).and_then(|entry| self.mempool.get(&entry));
+            if let Some(transaction) = waiting.cloned()
+                && self.mempool.is_first_of_author(&transaction)
+                && let Err(refusal) = self.state.check(&transaction, now, &self.store)
+            {
                 self.refuse(&transaction, refusal);
             }
         }
@@ -346,4 +349,4 @@ impl Replica {
 }
 
 /// Most waiting requests that are looked at again after a block.
-const RECHECK_MAX: usize = 256;
+const RECHECK_MAX: usize = 16;
