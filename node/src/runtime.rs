@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Most commands of the API that wait for the loop.
 const COMMANDS_MAX: usize = 1_024;
-/// Most events taken from the network before the loop looks at everything else.
+/// Most events taken from the network, or commands from the API, before the loop looks at everything else.
 const EVENTS_IN_A_ROW_MAX: usize = 64;
 /// Fewest signatures that are worth a thread of their own: a batch is cheaper the larger it is.
 const SIGNATURES_PER_THREAD_MIN: usize = 1_024;
@@ -198,7 +198,13 @@ pub async fn run(
                     shell.network_event(event);
                 }
             }
-            Some(command) = api_commands.recv() => shell.command(command),
+            Some(command) = api_commands.recv() => {
+                shell.command(command);
+                for _ in 0..EVENTS_IN_A_ROW_MAX {
+                    let Ok(command) = api_commands.try_recv() else { break };
+                    shell.command(command);
+                }
+            }
             () = tokio::time::sleep(Duration::from_millis(wake)) => shell.handle(Event::Tick),
         }
     };

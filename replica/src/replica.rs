@@ -48,9 +48,13 @@ const PUSH_AGAIN_INTERVAL: DurationMs = DurationMs::new(2_000);
 const PUSH_AGAIN_MAX: usize = 1_024;
 /// Most signatures in one batch.
 const BATCH_MAX: usize = 2_048;
+/// How long signatures may wait for others while there is more than the next block takes.
+const CHECK_DELAY: DurationMs = DurationMs::new(200);
 /// Most transactions that wait for a signature check.
 const UNVERIFIED_MAX: usize = 50_000;
-/// Most messages kept for the next height while a block is being stored.
+/// How many heights ahead messages are kept, for a node whose disk is slow for a moment.
+const EARLY_HEIGHTS_MAX: u64 = 4;
+/// Most messages kept for coming heights while a block is being stored.
 const EARLY_MESSAGES_MAX: usize = 512;
 /// Most evidence kept for coming blocks.
 const EVIDENCE_MAX: usize = 64;
@@ -292,12 +296,18 @@ pub struct Replica {
     /// When this node last saw its own key sign what it does not remember.
     signed_elsewhere: Option<TimestampMs>,
     early: Vec<Message>,
+    /// Outlines of coming heights, the last one of each node.
+    early_outlines: BTreeMap<(Height, NodeId), BlockOutline>,
+    /// When blocks are asked for of somebody who is ahead, unless the height is decided by then.
+    behind: Option<TimestampMs>,
     timers: BTreeSet<(TimestampMs, Timeout)>,
     next_view: TimestampMs,
     next_retry: TimestampMs,
     next_push: TimestampMs,
 
     unverified: VecDeque<(ReceivedTransaction, Source)>,
+    /// When the first of them has waited long enough.
+    check_at: TimestampMs,
     checking: Option<Vec<(ReceivedTransaction, Source)>>,
     /// What is in one of these two, so that it is neither checked twice nor asked for.
     verifying: BTreeSet<EntryHash>,
@@ -395,11 +405,14 @@ impl Replica {
             equivocations: Vec::new(),
             signed_elsewhere: None,
             early: Vec::new(),
+            early_outlines: BTreeMap::new(),
+            behind: None,
             timers: BTreeSet::new(),
             next_view: now,
             next_retry: now,
             next_push: now,
             unverified: VecDeque::new(),
+            check_at: now,
             checking: None,
             verifying: BTreeSet::new(),
             requests: BTreeMap::new(),
@@ -482,10 +495,12 @@ impl Replica {
         let view = Some(self.next_view);
         let retry = self.wants_retry().then_some(self.next_retry);
         let push = (!self.requests.is_empty()).then_some(self.next_push);
+        let unverified = self.checking.is_none() && !self.unverified.is_empty();
+        let check = unverified.then_some(self.check_at);
         let waiting = self.consensus().is_waiting();
         let deadline = self.state.next_deadline().filter(|_| waiting);
         let heartbeat = waiting.then(|| self.heartbeat_at());
-        [timer, view, retry, push, deadline, heartbeat]
+        [timer, view, retry, push, check, self.behind, deadline, heartbeat]
             .into_iter()
             .flatten()
             .min()

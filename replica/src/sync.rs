@@ -136,8 +136,11 @@ impl Replica {
                 }
             }
         }
-        if let Some(node) = self.connected_ahead_of_tip() {
-            self.ask_for_blocks(node);
+        match self.connected_ahead_of_tip() {
+            Some(node) if self.sync_served() == Some(node) => self.ask_for_blocks(node),
+            // What was said of the next height meanwhile may decide it here too.
+            Some(_) => self.fall_behind(),
+            None => self.sync_parts().0.served = None,
         }
     }
 

@@ -287,6 +287,40 @@ fn idle_chain_is_quiet() {
 }
 
 #[test]
+fn a_node_that_is_held_up_for_a_moment_does_not_wait_for_the_regular_exchange() {
+    const STEP: u64 = 5 * MILLISECOND;
+    const HELD_UP: u64 = 50 * MILLISECOND;
+    // Less than the quarter of a second between two views.
+    const PATIENCE: u64 = HELD_UP + 130 * MILLISECOND;
+    for seed in 0..4 {
+        let mut setup = busy(seed, 4);
+        setup.work.filing_interval = 20 * MILLISECOND;
+        let mut cluster = Cluster::new(setup);
+        // By then all have met.
+        goes_on(&mut cluster, 5);
+        // The height of each node that others are past, and since when they are.
+        let mut passed = [None; 4];
+        for step in 0..600 {
+            if step % 40 == 0 {
+                cluster.stall(step / 40 % 4, HELD_UP);
+            }
+            cluster.run_for(STEP);
+            for (node, passed) in passed.iter_mut().enumerate() {
+                let height = cluster.height(node).filter(|height| *height < cluster.top());
+                let since = passed.filter(|(at, _)| Some(*at) == height);
+                *passed = height.map(|at| since.unwrap_or((at, cluster.now())));
+                if let Some((at, since)) = *passed {
+                    let waited = cluster.now() - since;
+                    assert!(waited < PATIENCE, "{node} stays at {at}, seed {seed}");
+                }
+            }
+        }
+        assert!(cluster.top() > Height::new(40), "too few blocks to tell: {}", cluster.top());
+        cluster.assert_sound();
+    }
+}
+
+#[test]
 fn evidence_against_an_equivocator_ends_on_the_ledger() {
     let mut cluster = Cluster::new(busy(8, 4));
     cluster.make_equivocator(2);

@@ -33,6 +33,9 @@ impl Replica {
             return self.admit(known, source);
         }
         self.verifying.insert(transaction.entry());
+        if self.unverified.is_empty() {
+            self.check_at = self.now.after(CHECK_DELAY);
+        }
         self.unverified.push_back((transaction, source));
     }
 
@@ -95,9 +98,18 @@ impl Replica {
         }
     }
 
+    /// Whether new transactions may wait a little, so that their signatures make a larger and cheaper batch:
+    /// there is more than the next block takes, and no proposal lacks any.
+    pub(super) fn checks_later(&self) -> bool {
+        self.mempool.len() >= PROPOSE_MAX
+            && self.unverified.len() < BATCH_MAX / 2
+            && self.proposals.wanted.is_empty()
+    }
+
     /// Sends the next batch of signatures to be checked, if none is out.
     pub(super) fn check_signatures(&mut self) {
-        if self.checking.is_some() || self.unverified.is_empty() {
+        let none_out = self.checking.is_none() && !self.unverified.is_empty();
+        if !none_out || self.checks_later() && self.now < self.check_at {
             return;
         }
         let count = self.unverified.len().min(BATCH_MAX);

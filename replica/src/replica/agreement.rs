@@ -313,11 +313,17 @@ impl Replica {
         let me = self.consensus().me();
         self.inputs.push_back(Input::HeightStarted { height: height.next(), validators, me });
         for message in std::mem::take(&mut self.early) {
-            if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
+            if message.height() > height.next() {
+                self.early.push(message);
+            } else if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
                 self.inputs.push_back(verified.into());
             }
         }
+        for ((_, from), outline) in std::mem::take(&mut self.early_outlines) {
+            self.take_outline(from, outline);
+        }
         self.next_view = self.now.after(VIEW_INTERVAL_AWAKE);
+        self.behind = None;
         self.continue_sync();
     }
 

@@ -40,9 +40,9 @@ impl Replica {
         };
         self.peers[from].heard = Some(self.now);
         match message {
-            PeerMessage::Consensus(message) => self.take_consensus(message),
+            PeerMessage::Consensus(message) => self.take_consensus(from, message),
             PeerMessage::View { view, clock } => self.take_view(from, &view, clock),
-            PeerMessage::Outline(outline) => self.take_outline(*outline),
+            PeerMessage::Outline(outline) => self.take_outline(from, *outline),
             PeerMessage::GetOutline { height, block } => {
                 if height == self.consensus().height()
                     && let Some(outline) = self.proposals.outline(&block).cloned()
@@ -64,12 +64,17 @@ impl Replica {
         }
     }
 
-    pub(super) fn take_consensus(&mut self, message: Message) {
+    pub(super) fn take_consensus(&mut self, from: NodeId, message: Message) {
         let height = self.consensus().height();
-        if message.height() == height.next() && self.early.len() < EARLY_MESSAGES_MAX {
-            self.early.push(message);
+        if message.height() > height {
+            // It has decided what this node decides; its next view may come much later.
+            self.peers[from].height = self.peers[from].height.max(Some(message.height()));
+            self.fall_behind();
         }
         if message.height() != height {
+            if self.is_early(message.height(), height) && self.early.len() < EARLY_MESSAGES_MAX {
+                self.early.push(message);
+            }
             return;
         }
         if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
@@ -115,10 +120,34 @@ impl Replica {
         }
     }
 
-    pub(super) fn take_outline(&mut self, outline: BlockOutline) {
-        let state = &self.state;
-        let fits = outline.header.height == state.tip().height.next()
-            && outline.header.parent == state.tip().hash;
+    /// Whether a height begins here in a moment, while blocks before it are being stored.
+    fn is_early(&self, height: Height, current: Height) -> bool {
+        height > current && height.get() - current.get() <= EARLY_HEIGHTS_MAX
+    }
+
+    /// Somebody is ahead: if what is on its way does not help in a moment, blocks are asked for.
+    pub(crate) fn fall_behind(&mut self) {
+        self.behind = self.behind.or(Some(self.now.after(FETCH_GRACE)));
+    }
+
+    pub(super) fn catch_up(&mut self) {
+        if self.behind.is_some_and(|at| at <= self.now) {
+            self.behind = None;
+            if let Some(node) = self.connected_ahead().filter(|_| !self.is_storing()) {
+                self.ask_for_blocks(node);
+            }
+        }
+    }
+
+    pub(super) fn take_outline(&mut self, from: NodeId, outline: BlockOutline) {
+        let tip = self.state.tip();
+        let (next, height) = (tip.height.next(), outline.header.height);
+        if self.is_early(height, next) {
+            // One of each node is all that anybody sends honestly.
+            self.early_outlines.insert((height, from), outline);
+            return;
+        }
+        let fits = height == next && outline.header.parent == tip.hash;
         if fits && self.proposals.outline(&outline.header.hash()).is_none() {
             self.proposals.add_outline(outline, self.now);
         }
@@ -182,6 +211,7 @@ impl Replica {
             self.next_retry = self.now.after(RETRY_INTERVAL);
             self.ask_again();
         }
+        self.catch_up();
         if !self.requests.is_empty() && self.now >= self.next_push {
             self.next_push = self.now.after(PUSH_AGAIN_INTERVAL);
             let long = |entry: &EntryHash| self.mempool.came_before(entry, self.push_again_before);
