@@ -2,10 +2,12 @@
 
 use super::{
     door::Doors,
+    lines::total_of,
     memory::{Fact, Memory, NOTHING},
     plan::{Kind, Plan, plan},
     question::{self, Question, Subject},
-    reading::{Knowledge, Reading, read, total_of},
+    reader::{Knowledge, read},
+    reading::Reading,
     show,
     text::{self, LIST_BYTES_MAX, Line},
 };
@@ -14,7 +16,7 @@ use crate::{
     import::{self as batch, Item, Report},
     input,
     lang::{say, word},
-    order::action,
+    offer::order_action,
     output,
     session::Session,
 };
@@ -206,7 +208,10 @@ pub(crate) fn import(
         &mut report,
         |problem| session.tell(problem),
         |batch| {
-            session.submit(action(&view, batch.iter().map(|item| item.content.clone()).collect()))
+            session.submit(order_action(
+                &view,
+                batch.iter().map(|item| item.content.clone()).collect(),
+            ))
         },
     );
     let summary = summary(&report, &plan);

@@ -5,6 +5,7 @@ use crate::{
     exit::Failure,
     input,
     lang::{say, word},
+    offer::find_offer,
 };
 use ledger_core::{
     fund::{Filing, OfferIndex},
@@ -304,14 +305,7 @@ pub(super) fn needs_price(filing: &Filing, item: ItemCode) -> bool {
 /// The offer that a code names, if it is exactly one.
 pub(super) fn offer_of(filing: &Filing, item: ItemCode, price: Option<&str>) -> Option<OfferIndex> {
     let price = price.map(input::price).transpose().ok()?;
-    let same = (0u16..)
-        .zip(&filing.offers)
-        .filter(|(_, offer)| offer.item == item && price.is_none_or(|price| offer.price == price));
-    let found: Vec<_> = same.map(|(index, _)| index).collect();
-    match found.as_slice() {
-        [one] => Some(*one),
-        _ => None,
-    }
+    find_offer(filing, item, price).ok()
 }
 
 #[cfg(test)]

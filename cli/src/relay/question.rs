@@ -4,11 +4,11 @@ use super::{
     door::Doors,
     memory::{Fact, NOTHING, needs_price},
     number::{self, Amount},
-    reading::ReadEntry,
+    text,
 };
 use crate::{
     lang::{say, word},
-    order::yuan,
+    offer::yuan,
 };
 use ledger_core::{
     fund::{Filing, Offer, OfferIndex},
@@ -68,15 +68,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where an entry stands.
-    pub(super) fn of(entry: &ReadEntry, key: &str) -> Self {
-        let ReadEntry { row, number, written, .. } = entry.clone();
-        Self { row, number, written, key: key.to_owned(), word: None }
-    }
-
     /// `第 10 条 2-203 苹果1斤`; the line of the text if the entry has no number.
     pub(super) fn text(&self) -> String {
-        let written = super::show::shortened(&self.written);
+        let written = text::shortened(&self.written);
         match (self.number, self.row) {
             (Some(number), _) => say!("entry {number} {written}", "第 {number} 条 {written}"),
             (None, row) => say!("line {row} {written}", "第 {row} 行 {written}"),
@@ -89,6 +83,38 @@ impl Place {
 pub(super) struct Choice {
     pub(super) text: String,
     pub(super) fact: Fact,
+}
+
+/// What an entry may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Meaning {
+    /// In words: what would be booked.
+    pub(super) text: String,
+    /// The entry, written so that it means nothing else.
+    pub(super) reading: String,
+}
+
+/// Why something is not understood.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// An answer is needed that holds for other entries, too.
+    Ask(Box<Question>),
+    /// The entry is not clear, for this reason; what it may mean, as far as that is known.
+    Unclear { reason: String, meanings: Vec<Meaning> },
+    /// Words stand where names stand; such words are asked about together.
+    Names(Vec<String>),
+}
+
+impl From<Question> for Trouble {
+    fn from(question: Question) -> Self {
+        Self::Ask(Box::new(question))
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(reason: String) -> Self {
+        Self::Unclear { reason, meanings: Vec::new() }
+    }
 }
 
 impl Question {
@@ -189,7 +215,7 @@ impl Question {
                 Some(Fact::Household { written: written.clone(), number })
             }
             Subject::Entry { written, .. } => {
-                let reading = super::text::line(typed).text;
+                let reading = text::line(typed).text;
                 let known = !reading.is_empty();
                 known.then(|| Fact::Entry { written: written.clone(), reading })
             }
@@ -198,7 +224,8 @@ impl Question {
     }
 }
 
-fn code_of(item: ItemCode, price: Option<&str>) -> String {
+/// An offer as `--alias` names it.
+pub(super) fn code_of(item: ItemCode, price: Option<&str>) -> String {
     price.map_or_else(|| item.to_string(), |price| format!("{item}@{price}"))
 }
 
@@ -215,7 +242,7 @@ pub(super) fn typed_offer(typed: &str, filing: &Filing) -> Option<(ItemCode, Opt
 
 /// A portion as it is kept: kilograms after `g`, or pieces.
 pub(super) fn portion_text(typed: &str) -> Option<String> {
-    let chars: Vec<char> = super::text::line(typed).text.chars().filter(|c| *c != ' ').collect();
+    let chars: Vec<char> = text::line(typed).text.chars().filter(|c| *c != ' ').collect();
     let whole = match number::measure_at(&chars, 0) {
         Some((amount, end)) if end == chars.len() => amount,
         Some(_) => return None,

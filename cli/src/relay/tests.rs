@@ -3,10 +3,12 @@
 
 use super::{
     door::Doors,
+    lines::total_of,
     list,
     memory::{Fact, Memory},
     plan::{self, Kind, Plan},
-    reading::{Knowledge, Reading, Understood, read, total_of},
+    reader::{Knowledge, read},
+    reading::{Reading, Understood},
     show, text,
 };
 use crate::{

@@ -7,6 +7,9 @@ pub(super) const PHONE: char = '\u{260e}';
 /// Digits in a row that can only be a phone number or another number that is no quantity.
 const PHONE_DIGITS_MIN: usize = 7;
 
+/// Longest text of an entry that is shown.
+const SHOWN_CHARS_MAX: usize = 40;
+
 /// A line in plain characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Line {
@@ -20,6 +23,14 @@ pub(super) struct Line {
     pub(super) struck: String,
     /// As it was pasted, without its number and without phone numbers.
     pub(super) original: String,
+}
+
+/// As much of an entry as a table or a question has room for.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// A character and whether it is crossed out.

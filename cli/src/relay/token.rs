@@ -14,8 +14,8 @@ const WORD_CHARS_MAX: usize = 24;
 /// A word of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
-    /// A door, by its place among those found.
-    Door(usize),
+    /// The door that stood here.
+    Door,
     /// A household's known name.
     Household(String),
     /// A word for a good.
@@ -54,33 +54,39 @@ pub(super) enum Token {
 pub(super) struct Vocabulary(BTreeMap<String, Kind>);
 
 /// What a known word is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Good,
     Household,
     Remark,
+    /// Politeness, and words that every order has.
     Noise,
-    Each,
-    EachOfAll,
-    All,
-    Same,
-    Cancel,
-    Change,
-    ChangeAll,
-    Add,
-    Total,
-    And,
+    /// A keyword, and the token that it is.
+    Keyword(Token),
+}
+
+impl Kind {
+    /// The token of a word; noise is none.
+    fn token(&self, word: &str) -> Option<Token> {
+        match self {
+            Self::Good => Some(Token::Good(word.to_owned())),
+            Self::Household => Some(Token::Household(word.to_owned())),
+            Self::Remark => Some(Token::Remark(word.to_owned())),
+            Self::Noise => None,
+            Self::Keyword(token) => Some(token.clone()),
+        }
+    }
 }
 
 const KEYWORDS: [(Kind, &[&str]); 12] = [
-    (Kind::Each, &["各", "各要", "各来", "各自"]),
+    (Kind::Keyword(Token::Each), &["各", "各要", "各来", "各自"]),
     (
-        Kind::EachOfAll,
+        Kind::Keyword(Token::EachOfAll),
         &["每样", "一样", "各样", "每种", "每款", "每个品种", "全部各", "所有各", "都各"],
     ),
-    (Kind::All, &["全要", "都要", "全都要", "全部", "全部要", "全来"]),
+    (Kind::Keyword(Token::All), &["全要", "都要", "全都要", "全部", "全部要", "全来"]),
     (
-        Kind::Same,
+        Kind::Keyword(Token::Same),
         &[
             "同上",
             "同楼上",
@@ -93,7 +99,7 @@ const KEYWORDS: [(Kind, &[&str]); 12] = [
         ],
     ),
     (
-        Kind::Cancel,
+        Kind::Keyword(Token::Cancel),
         &[
             "取消",
             "取消了",
@@ -127,16 +133,16 @@ const KEYWORDS: [(Kind, &[&str]); 12] = [
         ],
     ),
     (
-        Kind::Change,
+        Kind::Keyword(Token::Change),
         &["改成", "改为", "改", "改到", "换成", "换", "更改为", "更正", "更正为", "变成", "修改为"],
     ),
-    (Kind::ChangeAll, &["全部改成", "全改成", "全部换成"]),
+    (Kind::Keyword(Token::ChangeAll), &["全部改成", "全改成", "全部换成"]),
     (
-        Kind::Add,
+        Kind::Keyword(Token::Add),
         &["加", "再加", "另加", "追加", "加单", "加购", "再来", "再要", "多加", "增加", "补"],
     ),
-    (Kind::Total, &["一共", "共", "总共", "合计", "总计", "共计"]),
-    (Kind::And, &["和", "跟", "还有", "以及", "及", "与"]),
+    (Kind::Keyword(Token::Total), &["一共", "共", "总共", "合计", "总计", "共计"]),
+    (Kind::Keyword(Token::And), &["和", "跟", "还有", "以及", "及", "与"]),
     (
         Kind::Remark,
         &[
@@ -258,7 +264,7 @@ impl Vocabulary {
     pub(super) fn new() -> Self {
         let words = KEYWORDS
             .iter()
-            .flat_map(|(kind, words)| words.iter().map(|word| ((*word).to_owned(), *kind)));
+            .flat_map(|(kind, words)| words.iter().map(|word| ((*word).to_owned(), kind.clone())));
         Self(words.collect())
     }
 
@@ -291,13 +297,13 @@ impl Vocabulary {
     /// Whether a word for a good stands in a text.
     pub(super) fn names_good(&self, text: &str) -> bool {
         let chars: Vec<char> = text.chars().collect();
-        (0..chars.len()).any(|i| self.words_at(&chars, i).any(|(_, kind, _)| kind == Kind::Good))
+        (0..chars.len()).any(|i| self.words_at(&chars, i).any(|(_, kind, _)| *kind == Kind::Good))
     }
 
     /// Whether a text begins with a household's name.
     pub(super) fn begins_household(&self, text: &str) -> bool {
         let chars: Vec<char> = text.chars().take(WORD_CHARS_MAX).collect();
-        self.words_at(&chars, 0).any(|(_, kind, _)| kind == Kind::Household)
+        self.words_at(&chars, 0).any(|(_, kind, _)| *kind == Kind::Household)
     }
 
     /// Known words that begin here, with where they end.
@@ -305,11 +311,11 @@ impl Vocabulary {
         &'a self,
         chars: &'a [char],
         begin: usize,
-    ) -> impl Iterator<Item = (String, Kind, usize)> + 'a {
+    ) -> impl Iterator<Item = (String, &'a Kind, usize)> + 'a {
         let longest = chars.len().min(begin + WORD_CHARS_MAX);
         (begin + 1..=longest).rev().filter_map(move |end| {
             let word: String = chars.get(begin..end)?.iter().collect();
-            let kind = *self.0.get(&word)?;
+            let kind = self.0.get(&word)?;
             whole_word(chars, begin, end, &word).then_some((word, kind, end))
         })
     }
@@ -324,8 +330,9 @@ impl Vocabulary {
         let only_number =
             content.iter().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '.'));
         let known = (0..content.len()).any(|i| {
-            self.words_at(content, i)
-                .any(|(_, kind, _)| !matches!(kind, Kind::Noise | Kind::Remark | Kind::And))
+            self.words_at(content, i).any(|(_, kind, _)| {
+                !matches!(kind, Kind::Noise | Kind::Remark | Kind::Keyword(Token::And))
+            })
         });
         // 分两袋, 每袋5斤: how it is packed.
         let text: String = content.iter().collect();
@@ -390,7 +397,7 @@ impl Vocabulary {
         let mut ends = vec![false; run.len() + 1];
         for i in 0..run.len() {
             for (_, kind, end) in self.words_at(run, i) {
-                if kind == Kind::Good
+                if *kind == Kind::Good
                     && let Some(slot) = ends.get_mut(end)
                 {
                     *slot = true;
@@ -407,8 +414,10 @@ impl Vocabulary {
         good_ends: &[bool],
         after_number: bool,
     ) -> Vec<(Cut, usize)> {
-        let mut cuts: Vec<(Cut, usize)> =
-            self.words_at(run, i).map(|(word, kind, end)| (Cut::Word(word, kind), end)).collect();
+        let mut cuts: Vec<(Cut, usize)> = self
+            .words_at(run, i)
+            .map(|(word, kind, end)| (Cut::Word(word, kind.clone()), end))
+            .collect();
         let c = run.get(i).copied().unwrap_or(' ');
         let before = i.checked_sub(1).and_then(|i| run.get(i)).copied();
         let next_digit = run.get(i + 1).is_some_and(|c| number::number_at(&[*c], 0).is_some());
@@ -439,7 +448,7 @@ impl Vocabulary {
         if let Some((fen, end)) = money_at(run, i) {
             cuts.push((Cut::Token(Token::Money(fen)), end));
         }
-        let known = self.words_at(run, i).any(|(_, kind, _)| kind == Kind::Good);
+        let known = self.words_at(run, i).any(|(_, kind, _)| *kind == Kind::Good);
         if let Some(end) = when_or_where(run, i).filter(|_| !known && !good_before) {
             let text = run.get(i..end).unwrap_or_default().iter().collect();
             cuts.push((Cut::Token(Token::Remark(text)), end));
@@ -601,9 +610,11 @@ fn money_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
 /// 土豆 in 土豆丝 is no potato.
 fn merge(run: &[char], cuts: Vec<(Cut, usize, usize)>, tokens: &mut Vec<Token>) {
     let absorbs = |cut: &Cut| match cut {
-        Cut::Unknown | Cut::Word(_, Kind::Good | Kind::Noise | Kind::And) => true,
+        Cut::Unknown | Cut::Word(_, Kind::Good | Kind::Noise | Kind::Keyword(Token::And)) => true,
         // Single characters that begin many names.
-        Cut::Word(word, Kind::Add | Kind::Each | Kind::Total) => word.chars().count() == 1,
+        Cut::Word(word, Kind::Keyword(Token::Add | Token::Each | Token::Total)) => {
+            word.chars().count() == 1
+        }
         _ => false,
     };
     let mut i = 0;
@@ -613,7 +624,7 @@ fn merge(run: &[char], cuts: Vec<(Cut, usize, usize)>, tokens: &mut Vec<Token>) 
         let group = cuts.get(i..i + length).unwrap_or_default();
         if group.iter().any(|(cut, ..)| *cut == Cut::Unknown) {
             let noise = |(cut, ..): &&(Cut, usize, usize)| {
-                matches!(cut, Cut::Word(_, Kind::Noise | Kind::And))
+                matches!(cut, Cut::Word(_, Kind::Noise | Kind::Keyword(Token::And)))
             };
             let before = group.iter().take_while(noise).count();
             let after = group.iter().rev().take_while(noise).count();
@@ -638,42 +649,28 @@ fn push(cut: &Cut, tokens: &mut Vec<Token>) {
         _ => None,
     };
     let token = match cut {
-        Cut::Word(word, kind) => match kind {
-            Kind::Good => Token::Good(word.clone()),
-            Kind::Household => Token::Household(word.clone()),
-            Kind::Remark => Token::Remark(word.clone()),
-            Kind::Noise => return,
-            Kind::Each => Token::Each,
-            Kind::EachOfAll => Token::EachOfAll,
-            Kind::All => Token::All,
-            Kind::Same => Token::Same,
-            Kind::Cancel => Token::Cancel,
-            Kind::Change => Token::Change,
-            Kind::ChangeAll => Token::ChangeAll,
-            Kind::Add => Token::Add,
-            Kind::Total => Token::Total,
-            Kind::And => Token::And,
-        },
-        Cut::Token(token) => token.clone(),
-        Cut::Unit(unit) => match bare(tokens) {
+        Cut::Word(word, kind) => kind.token(word),
+        Cut::Token(token) => Some(token.clone()),
+        Cut::Unit(unit) => Some(match bare(tokens) {
             Some(thousandths) => {
                 tokens.pop();
                 Token::Amount(Amount::Count { thousandths, unit: unit.clone() })
             }
             None => Token::Unknown(unit.clone()),
-        },
+        }),
         Cut::WeightUnit(grams) => {
-            match bare(tokens).filter(|thousandths| (thousandths * grams).is_multiple_of(1_000)) {
+            let whole = |thousandths: &u64| (thousandths * grams).is_multiple_of(1_000);
+            Some(match bare(tokens).filter(whole) {
                 Some(thousandths) => {
                     tokens.pop();
                     Token::Amount(Amount::Grams(thousandths * grams / 1_000))
                 }
                 None => Token::Unknown(format!("{grams}g")),
-            }
+            })
         }
-        Cut::Unknown => return,
+        Cut::Unknown => None,
     };
-    tokens.push(token);
+    tokens.extend(token);
 }
 
 #[cfg(test)]
