@@ -54,7 +54,7 @@ pub(super) fn sorted(tokens: &[Token], only_good: bool) -> Result<Sorted, Troubl
                 let before_door = door.is_some_and(|door| index < door);
                 let like_good = looks_like_good(tokens, index) || (!says_more && !before_door);
                 let named = || sorted.ordering.iter().any(|t| matches!(t, Token::Good(_)));
-                if like_good && !(only_good && !named()) {
+                if like_good && (!only_good || named()) {
                     sorted.ordering.push(Token::Good(word.clone()));
                 } else if !before_door || like_good {
                     // 阳光妈妈 3-201: a name before the door needs no question.

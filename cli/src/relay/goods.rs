@@ -1,9 +1,9 @@
 //! Which offers of the filing an entry means, and whether the list names the price that is filed.
 
 use super::{
+    heading::{self, Offered, Per},
     intent::{Portion, Want},
     lines::{self, Lines, offer_word},
-    list::{self, Offered, Per, Relay},
     memory::{Fact, GoodAlias, ListMemory, Memory, offer_of},
     portion::{Variant, choose},
     question::{self, Choice, Question, Subject, Trouble},
@@ -14,6 +14,9 @@ use ledger_core::{
     types::{ItemCode, Unit},
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most pieces of the filing in what a list sells as one; more is no pack, but another price.
+const PIECES_MAX: u64 = 50;
 
 /// The offers of a filing, by the words that a list and earlier answers have for them.
 pub(super) struct Goods<'a> {
@@ -30,18 +33,17 @@ pub(super) struct Goods<'a> {
 
 impl<'a> Goods<'a> {
     pub(super) fn new(
-        relay: &'a Relay,
+        offered: &'a [Offered],
         filing: &'a Filing,
         memory: &'a Memory,
         answers: &'a ListMemory,
     ) -> Self {
-        let offered = relay.offered.as_slice();
         Self {
             filing,
             memory,
             offered,
             answers,
-            names: list::words_of(offered),
+            names: heading::words_of(offered),
             codes: code_words(filing),
         }
     }
@@ -65,13 +67,18 @@ impl<'a> Goods<'a> {
         wants: &[Want],
         standing: Option<&String>,
     ) -> Result<Lines, Trouble> {
-        let mut all = Lines::new();
-        for want in wants {
-            let good = want.good.as_ref().or(standing);
-            let line = self.line(good.map(String::as_str), &want.portion)?;
-            all = lines::sum(&all, &line)?;
-        }
-        Ok(all)
+        wants.iter().try_fold(Lines::new(), |all, want| {
+            Ok(lines::sum(&all, &self.wanted(want, standing)?)?)
+        })
+    }
+
+    /// The line of one want.
+    ///
+    /// # Errors
+    /// What has to be asked.
+    pub(super) fn wanted(&self, want: &Want, standing: Option<&String>) -> Result<Lines, Trouble> {
+        let good = want.good.as_ref().or(standing);
+        self.line(good.map(String::as_str), &want.portion)
     }
 
     /// So much of everything that the list offers, if that is everything that the filing offers.
@@ -135,7 +142,7 @@ impl<'a> Goods<'a> {
         move |index| {
             let filed = self.filing.offers.get(usize::from(index));
             offered.zip(filed).is_some_and(|(offered, filed)| {
-                !offered.prices.is_empty() && prices_agree(offered, filed)
+                !offered.prices.is_empty() && prices_agree(offered, filed, 1)
             })
         }
     }
@@ -233,23 +240,44 @@ impl<'a> Goods<'a> {
         }
     }
 
-    /// A price of the list that the filing does not have is never taken for granted.
+    /// Neither a price of the list that the filing does not have, nor a pack of which nobody knows whether
+    /// it is what the filing counts, is ever taken for granted.
     fn check_price(&self, offered: &Offered, variant: &Variant<'_>) -> Result<(), Trouble> {
-        if prices_agree(offered, variant.filed) {
-            return Ok(());
+        let Variant { filed, key, .. } = variant;
+        let (word, filing) = (key.clone(), question::offer_text(filed));
+        let each = variant.pieces_each();
+        let packed = offered.pack.is_some() || offered.contents.is_some();
+        // A price that is the filing's says that the pack is, too.
+        if packed && filed.unit == Unit::Piece && offered.prices.is_empty() && each.is_none() {
+            let pack = variant.pack_name();
+            let one = question::pieces_choice(key, &pack, filed, 1);
+            return Err(Question::new(Subject::Pack { word, pack, filing }, vec![one]).into());
         }
-        let word = variant.key.clone();
         let list = offered.prices_text();
         let seen = format!("{word} {list}");
-        if self.answers.prices_seen.contains(&seen) {
+        let is_seen = each.is_none() && self.answers.prices_seen.contains(&seen);
+        if prices_agree(offered, filed, each.unwrap_or(1)) || is_seen {
             return Ok(());
         }
-        let filing = question::offer_text(variant.filed);
         let yes = Choice {
             text: say!("yes, the filing counts", "是，以备案价为准"),
             fact: Fact::PriceSeen(seen),
         };
-        Err(Question::new(Subject::Price { word, list, filing }, vec![yes]).into())
+        let mut choices = vec![yes.clone()];
+        // 5斤装 at 9.90 where one jin is filed at 1.98: five pieces of the filing are one of the list.
+        let several = (2..=PIECES_MAX).find(|count| prices_agree(offered, filed, *count));
+        if let Some(several) = several.filter(|_| filed.unit == Unit::Piece) {
+            let pack = variant.pack_name();
+            choices = [several, 1].map(|n| question::pieces_choice(key, &pack, filed, n)).into();
+            choices.iter_mut().for_each(|choice| {
+                let text = &choice.text;
+                choice.text = say!("one of the list is {text}", "接龙里的一份是 {text}");
+            });
+            if let Some(one) = choices.last_mut() {
+                one.fact = yes.fact;
+            }
+        }
+        Err(Question::new(Subject::Price { word, list, filing }, choices).into())
     }
 }
 
@@ -271,16 +299,18 @@ fn code_words(filing: &Filing) -> BTreeMap<String, OfferIndex> {
     words
 }
 
-/// Whether every price of the heading is the filing's.
-fn prices_agree(offered: &Offered, filed: &Offer) -> bool {
+/// Whether every price of the heading is the filing's, if one of the list is so many pieces of the filing.
+fn prices_agree(offered: &Offered, filed: &Offer, pieces: u64) -> bool {
     let filed_fen = u64::from(filed.price.get());
     let scaled =
         |fen: u64, grams: u64, each: u64| fen.checked_mul(each) == filed_fen.checked_mul(grams);
     offered.prices.iter().all(|price| match (price.per, filed.unit, offered.pack) {
         (Per::Grams(grams), Unit::Weight, _) => scaled(price.fen, grams, 1_000),
         // Sold by the pack: the price of the weight in it.
-        (Per::Grams(grams), Unit::Piece, pack) => scaled(price.fen, grams, pack.unwrap_or(grams)),
-        (Per::Portion, Unit::Piece, _) => price.fen == filed_fen,
+        (Per::Grams(grams), Unit::Piece, pack) => {
+            scaled(price.fen, grams.saturating_mul(pieces), pack.unwrap_or(grams))
+        }
+        (Per::Portion, Unit::Piece, _) => scaled(price.fen, pieces, 1),
         (Per::Portion, Unit::Weight, Some(pack)) => scaled(price.fen, pack, 1_000),
         (Per::Portion, Unit::Weight, None) | (Per::Other, ..) => false,
     })

@@ -225,6 +225,16 @@ impl Draft {
                 self.wants.push(Want { good: self.waiting.pop(), portion });
                 Ok(rest)
             }
+            // 2×苹果3斤: the weight of one.
+            (
+                [],
+                [Token::Times, Token::Good(good), Token::Amount(Amount::Grams(grams)), rest @ ..],
+            ) if starts && !self.amounts_first && !goes_on(rest) => {
+                let times = whole_number(amount).ok_or_else(no_fit)?;
+                let portion = Portion::Times(Amount::Grams(*grams), times);
+                self.wants.push(Want { good: Some(good.clone()), portion });
+                Ok(rest)
+            }
             ([], [Token::Times, Token::Good(good), rest @ ..] | [Token::Good(good), rest @ ..])
                 if starts =>
             {
@@ -245,6 +255,21 @@ fn begins_good(tokens: &[Token]) -> bool {
     matches!(tokens.first(), Some(Token::Good(_)))
 }
 
+/// Whether an amount before this belongs to a good in it: 2×苹果 3斤×梨.
+fn goes_on(rest: &[Token]) -> bool {
+    begins_good(rest) || matches!(rest.first(), Some(Token::Times | Token::Amount(_)))
+}
+
+/// A number of nothing in particular.
+fn whole_number(amount: &Amount) -> Option<u64> {
+    match amount {
+        Amount::Count { thousandths, unit } if unit.is_empty() || unit == "份" => {
+            Some(thousandths / 1_000).filter(|_| thousandths.is_multiple_of(1_000))
+        }
+        _ => None,
+    }
+}
+
 /// An amount with what belongs to it, and the tokens behind that.
 fn portion<'t>(amount: &Amount, rest: &'t [Token]) -> Result<(Portion, &'t [Token]), String> {
     match rest {
@@ -252,6 +277,11 @@ fn portion<'t>(amount: &Amount, rest: &'t [Token]) -> Result<(Portion, &'t [Toke
             if thousandths.is_multiple_of(1_000) =>
         {
             Ok((Portion::Times(amount.clone(), thousandths / 1_000), rest))
+        }
+        // 苹果2×3斤
+        [Token::Times, Token::Amount(Amount::Grams(grams)), rest @ ..] => {
+            let times = whole_number(amount).ok_or_else(no_fit)?;
+            Ok((Portion::Times(Amount::Grams(*grams), times), rest))
         }
         [Token::Amount(second), rest @ ..] => {
             // 5斤 2份鸡蛋 may be five jin, then two eggs.

@@ -4,7 +4,7 @@
 use super::{
     goods::Goods,
     intent::{Mode, Want},
-    lines::{self, Lines, entry_text},
+    lines::{self, Lines, entry_text, total_of},
     question::{Meaning, Trouble},
     reading::Wanted,
 };
@@ -28,13 +28,11 @@ pub(super) fn joined(
             return Ok(Some(lines.clone()));
         }
         let all = text(lines);
-        let meaning = Meaning {
-            text: say!("all that it wants: {all}", "一共就要：{all}"),
-            reading: format!("{number} {}", entry_text(lines, filing)),
-        };
+        let text = say!("all that it wants: {all}", "一共就要：{all}");
+        let only = meaning(text, number, Mode::Fresh, lines, filing);
         let reason =
             say!("it adds to something that is not in the list", "说是“再加”，但接龙里没有前一条");
-        return Err(Trouble::Unclear { reason, meanings: vec![meaning] });
+        return Err(Trouble::Unclear { reason, meanings: vec![only] });
     }
     let repeated = before.said.contains(&(mode, lines.clone()));
     match mode {
@@ -46,10 +44,7 @@ pub(super) fn joined(
         }
         Mode::Fresh | Mode::Joins | Mode::Adds | Mode::Replaces => {}
     }
-    let meaning = |text: String, lines: &Lines| {
-        let word = Mode::ReplacesAll.word();
-        Meaning { text, reading: format!("{number} {word}{}", entry_text(lines, filing)) }
-    };
+    let meaning = |text, lines: &Lines| meaning(text, number, Mode::ReplacesAll, lines, filing);
     let (beside, beside_text) = match mode {
         Mode::Replaces => {
             let mut some = before.lines.clone();
@@ -74,31 +69,60 @@ pub(super) fn joined(
     })
 }
 
-/// Makes sure that no good has two amounts in one entry: that may be a sum or a correction.
+/// The line of each want. Where one of them is not clear, the leader chooses among what would be booked.
 ///
 /// # Errors
-/// Both meanings, or what has to be asked about a good first.
-pub(super) fn each_good_once(
+/// The meanings that the entry may have, or what has to be asked about a good first.
+pub(super) fn parts(
     number: &str,
-    before: &Wanted,
     mode: Mode,
     wants: &[Want],
+    standing: Option<&String>,
     goods: &Goods<'_>,
-) -> Result<(), Trouble> {
-    let standing = before.good.as_ref();
-    let mut last = Lines::new();
+) -> Result<Vec<Lines>, Trouble> {
+    let (mut parts, mut unclear) = (Vec::new(), Vec::new());
     for want in wants {
-        last.extend(goods.lines(std::slice::from_ref(want), standing)?);
+        match goods.wanted(want, standing) {
+            Ok(part) => parts.push(part),
+            Err(Trouble::HowMuch { reason, offer, quantities }) => {
+                unclear.push((reason, offer, quantities));
+            }
+            Err(trouble) => return Err(trouble),
+        }
     }
-    if last.len() == wants.len() {
-        return Ok(());
+    let mut unclear = unclear.into_iter();
+    let Some((reason, offer, quantities)) = unclear.next() else { return Ok(parts) };
+    if unclear.next().is_some() {
+        return Err(reason.into());
     }
-    let all = goods.lines(wants, standing)?;
-    let (all_text, last_text) = (lines::text(&all, goods.filing), lines::text(&last, goods.filing));
-    let meaning = |text: String, lines: &Lines| {
-        let word = mode.word();
-        Meaning { text, reading: format!("{number} {word}{}", entry_text(lines, goods.filing)) }
-    };
+    let clear = total(&parts)?;
+    let meanings = quantities.into_iter().filter_map(|quantity| {
+        let all = lines::sum(&clear, &Lines::from([(offer, quantity)])).ok()?;
+        let yuan = total_of(&all, goods.filing).to_yuan();
+        let text = lines::text(&all, goods.filing);
+        let text = say!("{text}: {yuan} yuan", "{text}：{yuan} 元");
+        Some(meaning(text, number, mode, &all, goods.filing))
+    });
+    Err(Trouble::Unclear { reason, meanings: meanings.collect() })
+}
+
+/// What parts of an entry come to. A good with two amounts may be a sum or a correction.
+///
+/// # Errors
+/// Both meanings.
+pub(super) fn each_good_once(
+    number: &str,
+    mode: Mode,
+    parts: &[Lines],
+    filing: &Filing,
+) -> Result<Lines, Trouble> {
+    let all = total(parts)?;
+    if all.len() == parts.len() {
+        return Ok(all);
+    }
+    let last: Lines = parts.iter().flatten().map(|(offer, quantity)| (*offer, *quantity)).collect();
+    let (all_text, last_text) = (lines::text(&all, filing), lines::text(&last, filing));
+    let meaning = |text, lines: &Lines| meaning(text, number, mode, lines, filing);
     Err(Trouble::Unclear {
         reason: say!(
             "a good stands twice: the sum, or a correction?",
@@ -109,4 +133,13 @@ pub(super) fn each_good_once(
             meaning(say!("the last counts: {last_text}", "以后写的为准：{last_text}"), &last),
         ],
     })
+}
+
+fn total(parts: &[Lines]) -> Result<Lines, String> {
+    parts.iter().try_fold(Lines::new(), |all, part| lines::sum(&all, part))
+}
+
+/// That a household's entry says just these lines, in this mode.
+fn meaning(text: String, number: &str, mode: Mode, lines: &Lines, filing: &Filing) -> Meaning {
+    Meaning { text, reading: format!("{number} {}{}", mode.word(), entry_text(lines, filing)) }
 }

@@ -8,21 +8,25 @@
 //!
 //! ```text
 //! text       plain lines of what was pasted
-//! list       offers of the heading, and entries
-//! token      the words of an entry (number: amounts, door: doors)
+//! list       which lines are entries      heading  what the lines above them offer
+//! token      words that are known             cut      the words of an entry (number, door)
 //! household  whose it is              beside   names, remarks, what may change an order
 //! intent     what it asks for         goods    which offers that means    portion  how much of them
 //! money      sums that it names       merge    what the household wrote before
 //! reader     all of this for each entry; a reading, with questions where anything is not clear
 //! plan       what a reading changes in the ledger
-//! import     asks, shows (show), remembers (memory) and sends
+//! console    asks the leader
+//! import     shows (show), remembers (memory) and sends
 //! ```
 //!
-//! Everything but `import` and the file of `memory` is pure. Names point upwards in this list only.
+//! Everything but `console`, `import` and the file of `memory` is pure. Names point upwards in this list only.
 
 mod beside;
+mod console;
+mod cut;
 mod door;
 mod goods;
+mod heading;
 mod household;
 mod import;
 mod intent;

@@ -2,8 +2,8 @@
 
 use super::{
     goods::Goods,
-    intent::{Intent, Portion, Want},
-    lines::{self, cost, offers_of, total_of},
+    intent::{Portion, Want},
+    lines::{Lines, cost, offers_of, total_of},
     number::Amount,
     question::Trouble,
     token::Token,
@@ -41,47 +41,57 @@ pub(super) fn without_money(tokens: Vec<Token>) -> Result<(Vec<Token>, Said), Tr
     Ok((kept, said))
 }
 
-/// Amounts of money in an entry must be what the filing comes to.
-///
-/// # Errors
-/// What differs, to be asked about.
-pub(super) fn check(said: &Said, intent: &Intent, goods: &Goods<'_>) -> Result<(), Trouble> {
-    if said.money.is_empty() && said.total.is_none() {
-        return Ok(());
+impl Said {
+    /// An entry that is no order of its own may name no sum.
+    ///
+    /// # Errors
+    /// That it does, to be asked about.
+    pub(super) fn nothing(&self) -> Result<(), Trouble> {
+        match self.money.is_empty() && self.total.is_none() {
+            true => Ok(()),
+            false => Err(say!("it names an amount of money or a total", "写了金额或合计").into()),
+        }
     }
-    let Intent::Order(_, wants) = intent else {
-        return Err(say!("it names an amount of money or a total", "写了金额或合计").into());
-    };
-    let mut sums = Vec::new();
-    let mut all = lines::Lines::new();
-    for want in wants {
-        let line = goods.line(want.good.as_deref(), &want.portion)?;
-        for (offer, quantity) in offers_of(&line, goods.filing) {
+
+    /// Sums must be what the filing comes to.
+    ///
+    /// # Errors
+    /// What differs, to be asked about.
+    pub(super) fn check(
+        &self,
+        wants: &[Want],
+        parts: &[Lines],
+        goods: &Goods<'_>,
+    ) -> Result<(), Trouble> {
+        let filing = goods.filing;
+        let filed =
+            parts.iter().map(|part| total_of(part, filing)).fold(Fen::ZERO, Fen::saturating_add);
+        let mut sums = vec![filed];
+        for (offer, quantity) in parts.iter().flat_map(|part| offers_of(part, filing)) {
             sums.extend([cost(offer, quantity), Fen::new(offer.price.get().into())]);
         }
-        all = lines::sum(&all, &line)?;
-    }
-    let filed = total_of(&all, goods.filing);
-    sums.push(filed);
-    if let Some(other) = said.money.iter().find(|fen| !sums.contains(&Fen::new(**fen))) {
-        let (said, filed) = (Fen::new(*other).to_yuan(), filed.to_yuan());
-        return Err(say!(
-            "it says {said} yuan, by the filing it is {filed}",
-            "写的是 {said} 元，按备案价是 {filed} 元"
-        )
-        .into());
-    }
-    let agrees = match (&said.total, wants.as_slice()) {
-        (None, _) => true,
-        (Some(total), [one]) => {
-            let portion = Portion::One(total.clone());
-            goods.line(one.good.as_deref(), &portion).is_ok_and(|line| line == all)
+        if let Some(other) = self.money.iter().find(|fen| !sums.contains(&Fen::new(**fen))) {
+            let (said, filed) = (Fen::new(*other).to_yuan(), filed.to_yuan());
+            return Err(say!(
+                "it says {said} yuan, by the filing it is {filed}",
+                "写的是 {said} 元，按备案价是 {filed} 元"
+            )
+            .into());
         }
-        (Some(total), wants) => count_to(wants, total),
-    };
-    match agrees {
-        true => Ok(()),
-        false => Err(say!("the total is not the sum of the goods", "合计与各项之和不符").into()),
+        let agrees = match (&self.total, wants, parts) {
+            (None, ..) => true,
+            (Some(total), [want], [part]) => {
+                let portion = Portion::One(total.clone());
+                goods.line(want.good.as_deref(), &portion).is_ok_and(|line| line == *part)
+            }
+            (Some(total), ..) => count_to(wants, total),
+        };
+        match agrees {
+            true => Ok(()),
+            false => {
+                Err(say!("the total is not the sum of the goods", "合计与各项之和不符").into())
+            }
+        }
     }
 }
 

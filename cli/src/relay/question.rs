@@ -2,6 +2,7 @@
 
 use super::{
     door::Doors,
+    lines::cost,
     memory::{Fact, NOTHING, needs_price},
     number::{self, Amount},
     text,
@@ -12,7 +13,7 @@ use crate::{
 };
 use ledger_core::{
     fund::{Filing, Offer, OfferIndex},
-    types::{ItemCode, Quantity, Unit},
+    types::{ItemCode, Unit},
 };
 use serde::Serialize;
 
@@ -33,6 +34,8 @@ pub(super) enum Subject {
     Price { word: String, list: String, filing: String },
     /// How much one of a unit is.
     Portion { word: String, unit: String },
+    /// How many pieces of the filing are what the list sells as one.
+    Pack { word: String, pack: String, filing: String },
     /// Whether these words are names or remarks.
     Words { words: Vec<String> },
     /// Who that is.
@@ -101,6 +104,8 @@ pub(super) enum Trouble {
     Ask(Box<Question>),
     /// The entry is not clear, for this reason; what it may mean, as far as that is known.
     Unclear { reason: String, meanings: Vec<Meaning> },
+    /// How much of one good is not clear, for this reason; how much of its offer it may be.
+    HowMuch { reason: String, offer: OfferIndex, quantities: Vec<u64> },
     /// Words stand where names stand; such words are asked about together.
     Names(Vec<String>),
 }
@@ -145,6 +150,13 @@ impl Question {
             Subject::Portion { word, unit } => {
                 say!("how much {word} is 1 {unit}?", "{word}的 1{unit}是多少？")
             }
+            Subject::Pack { word, pack, filing } => {
+                let pack = pack_text(pack);
+                say!(
+                    "the list sells {word} by {pack}, the filing by the piece ({filing}): how many pieces is that?",
+                    "接龙里{word}是{pack}，备案按件算（{filing}）：一份{pack}是几件？"
+                )
+            }
             Subject::Words { words } => {
                 let list = words.join(word!(", ", "、"));
                 say!(
@@ -187,6 +199,7 @@ impl Question {
             Subject::Portion { .. } => {
                 Some(word!("an amount, like 5斤, 300g or 2 pieces", "数量，如 5斤、300g、2件"))
             }
+            Subject::Pack { .. } => Some(word!("a number of pieces, like 5", "件数，如 5")),
             Subject::Household { .. } => {
                 Some(word!("a household of the directory", "住户册中的户号"))
             }
@@ -210,6 +223,10 @@ impl Question {
                 let amount = portion_text(typed)?;
                 Some(Fact::Portion { word: word.clone(), unit: unit.clone(), amount })
             }
+            Subject::Pack { word, pack, .. } => {
+                let amount = portion_text(typed).filter(|amount| !amount.ends_with('g'))?;
+                Some(Fact::Portion { word: word.clone(), unit: pack.clone(), amount })
+            }
             Subject::Household { written } => {
                 let number = doors.find(typed)?;
                 Some(Fact::Household { written: written.clone(), number })
@@ -222,6 +239,25 @@ impl Question {
             Subject::Price { .. } | Subject::Words { .. } => None,
         }
     }
+}
+
+/// `5斤装` for the pack that is kept as `2500克装`.
+fn pack_text(pack: &str) -> String {
+    let grams = pack.strip_suffix("克装").and_then(|grams| grams.parse::<u64>().ok());
+    let Some(grams) = grams else { return pack.to_owned() };
+    let kg = kilograms(grams);
+    match grams.is_multiple_of(500) {
+        true => {
+            let jin = grams / 500;
+            say!("{kg} kg", "{jin}斤装")
+        }
+        false => say!("{kg} kg", "{grams}克装"),
+    }
+}
+
+/// Grams as kilograms, like the ledger's own.
+pub(super) fn kilograms(grams: u64) -> String {
+    format!("{}.{:03}", grams / 1_000, grams % 1_000)
 }
 
 /// An offer as `--alias` names it.
@@ -309,7 +345,7 @@ pub(super) fn portion_choices(
     let fact =
         |amount: String| Fact::Portion { word: word.to_owned(), unit: unit.to_owned(), amount };
     let grams = |grams: u64| {
-        let kg = Quantity::new(u32::try_from(grams).unwrap_or(u32::MAX)).to_text(Unit::Weight);
+        let kg = kilograms(grams);
         let text = match grams {
             500 => say!("1 jin ({kg} kg)", "1斤（{kg} 公斤）"),
             _ => say!("{kg} kg", "{kg} 公斤"),
@@ -317,15 +353,22 @@ pub(super) fn portion_choices(
         Choice { text, fact: fact(format!("{grams}g")) }
     };
     match offer.unit {
-        Unit::Piece => {
-            let price = yuan(offer.price);
-            let text = say!("1 piece, for {price}", "1 件，{price} 元");
-            vec![Choice { text, fact: fact("1".into()) }]
-        }
+        Unit::Piece => vec![pieces_choice(word, unit, offer, 1)],
         Unit::Weight => {
             let mut sizes: Vec<u64> = pack.into_iter().chain([500, 1_000]).collect();
             sizes.dedup();
             sizes.into_iter().map(grams).collect()
         }
     }
+}
+
+/// The choice that one of a unit is so many pieces of the filing.
+pub(super) fn pieces_choice(word: &str, unit: &str, offer: &Offer, count: u64) -> Choice {
+    let total = cost(offer, count).to_yuan();
+    let text = match count {
+        1 => say!("1 piece, for {total}", "1 件，{total} 元"),
+        _ => say!("{count} pieces, for {total}", "{count} 件，{total} 元"),
+    };
+    let (word, unit, amount) = (word.to_owned(), unit.to_owned(), count.to_string());
+    Choice { text, fact: Fact::Portion { word, unit, amount } }
 }

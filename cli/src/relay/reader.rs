@@ -8,12 +8,12 @@ use super::{
     door::Doors,
     goods::Goods,
     household::{Households, Owned},
-    intent::{Intent, intent},
+    intent::{Intent, Mode, intent},
     lines::Lines,
-    list::{self, ENTRIES_MAX, Entry},
+    list::{self, ENTRIES_MAX, Entry, Relay},
     memory::{Fact, ListMemory, Memory, NOTHING},
     merge,
-    money::{self, without_money},
+    money::{Said, without_money},
     question::{self, Choice, Meaning, Place, Question, Subject, Trouble},
     reading::{ReadEntry, Reading, Understood, Wanted},
     text::{self, Line},
@@ -40,16 +40,10 @@ pub(super) struct Knowledge<'a> {
 pub(super) fn read(lines: &[Line], knowledge: Knowledge<'_>) -> Reading {
     let Knowledge { filing, doors, memory, one_by_one } = knowledge;
     let mut vocabulary = vocabulary_of(memory);
-    let known = list::Known {
-        doors,
-        begins_household: &|text| vocabulary.begins_household(text),
-        is_good: &|text| vocabulary.is_good(text),
-        names_good: &|text| vocabulary.names_good(text),
-    };
-    let relay = list::split(lines, known);
+    let relay = split(lines, doors, &vocabulary);
     let entries = relay.entries.get(..ENTRIES_MAX).unwrap_or(&relay.entries);
     let answers = memory.list(filing);
-    let goods = Goods::new(&relay, filing, memory, &answers);
+    let goods = Goods::new(&relay.offered, filing, memory, &answers);
     goods.words().for_each(|word| vocabulary.good(word));
     // What changes the meaning of an order is asked about wherever it stands.
     let harmless = memory.words.iter().filter(|word| !changes_meaning(word));
@@ -74,12 +68,23 @@ pub(super) fn read(lines: &[Line], knowledge: Knowledge<'_>) -> Reading {
         heading: shown(&relay.heading),
         perhaps_orders: unread.map(|line| line.row).collect(),
         too_many: relay.entries.len() - entries.len(),
-        offered: relay.offered.clone(),
         ..reader.reading
     }
 }
 
-fn vocabulary_of(memory: &Memory) -> Vocabulary {
+/// The offers and entries of a list.
+pub(super) fn split(lines: &[Line], doors: &Doors, vocabulary: &Vocabulary) -> Relay {
+    let known = list::Known {
+        doors,
+        begins_household: &|text| vocabulary.begins_household(text),
+        is_good: &|text| vocabulary.is_good(text),
+        names_good: &|text| vocabulary.names_good(text),
+    };
+    list::split(lines, known)
+}
+
+/// The words that were learned, before a list is read.
+pub(super) fn vocabulary_of(memory: &Memory) -> Vocabulary {
     let mut vocabulary = Vocabulary::new();
     memory.households.keys().for_each(|word| vocabulary.household(word));
     let known = memory.goods.iter().filter(|(_, alias)| alias.item.is_some());
@@ -222,7 +227,7 @@ impl Reader<'_> {
             read.remarks.push(say!("crossed out: {struck}", "划掉：{struck}"));
             if says_nothing {
                 let intent = Intent::Cancel { wants: Vec::new(), whole: true };
-                return self.apply(&number, intent, read.row);
+                return self.apply(&number, intent, &Said::default(), read.row);
             }
         }
         if says_nothing {
@@ -230,12 +235,20 @@ impl Reader<'_> {
         }
         let (tokens, said) = without_money(sorted.ordering)?;
         let intent = intent(&tokens)?;
-        money::check(&said, &intent, &self.goods)?;
-        self.apply(&number, intent, read.row)
+        if !matches!(intent, Intent::Order(..)) {
+            said.nothing()?;
+        }
+        self.apply(&number, intent, &said, read.row)
     }
 
     /// What an intent comes to for a household, beside its earlier entries.
-    fn apply(&mut self, number: &str, intent: Intent, row: u64) -> Result<Understood, Trouble> {
+    fn apply(
+        &mut self,
+        number: &str,
+        intent: Intent,
+        said: &Said,
+        row: u64,
+    ) -> Result<Understood, Trouble> {
         let before = self.reading.households.get(number).cloned().unwrap_or_default();
         let (mode, lines, good) = match intent {
             Intent::Cancel { wants, whole } => {
@@ -257,12 +270,14 @@ impl Reader<'_> {
                 let lines = self.previous.clone().ok_or_else(|| {
                     say!("nothing that is understood stands above it", "上一条没有看懂的内容")
                 })?;
-                (super::intent::Mode::Fresh, lines, None)
+                (Mode::Fresh, lines, None)
             }
             Intent::EachOfAll(mode, portion) => (mode, self.goods.each_of_all(&portion)?, None),
             Intent::Order(mode, wants) => {
-                merge::each_good_once(number, &before, mode, &wants, &self.goods)?;
-                let lines = self.goods.lines(&wants, before.good.as_ref())?;
+                let (goods, standing) = (&self.goods, before.good.as_ref());
+                let parts = merge::parts(number, mode, &wants, standing, goods)?;
+                said.check(&wants, &parts, goods)?;
+                let lines = merge::each_good_once(number, mode, &parts, goods.filing)?;
                 let good = match wants.as_slice() {
                     [one] => one.good.clone(),
                     _ => None,
@@ -288,6 +303,7 @@ impl Reader<'_> {
         let question = match trouble {
             Trouble::Ask(question) => *question,
             Trouble::Unclear { reason, meanings } => question_of_entry(&read.key, reason, meanings),
+            Trouble::HowMuch { reason, .. } => question_of_entry(&read.key, reason, Vec::new()),
             Trouble::Names(names) => {
                 for name in &names {
                     let places = self.unknown_names.entry(name.clone()).or_default();

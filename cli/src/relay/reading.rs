@@ -1,6 +1,6 @@
 //! A list that was read: what each entry means, what households want in the end, and what is not clear.
 
-use super::{intent::Mode, lines::Lines, list::Offered, question::Question};
+use super::{intent::Mode, lines::Lines, question::Question};
 use std::collections::BTreeMap;
 
 /// A list that was read.
@@ -10,8 +10,6 @@ pub(super) struct Reading {
     pub(super) entries: Vec<ReadEntry>,
     /// What households want in the end.
     pub(super) households: BTreeMap<String, Wanted>,
-    /// What its heading offers.
-    pub(super) offered: Vec<Offered>,
     /// What is not clear, each thing once.
     pub(super) questions: Vec<Question>,
     /// Lines that order nothing.

@@ -17,8 +17,8 @@ use ledger_core::{fund::Filing, types::Fen};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// The table of entries and what they come to.
-pub(super) fn entries(reading: &Reading, filing: &Filing) -> String {
+/// The table of entries and what they come to, for a terminal so wide.
+pub(super) fn entries(reading: &Reading, filing: &Filing, width: Option<usize>) -> String {
     let rows = reading.entries.iter().map(|entry| {
         let amount = match &entry.result {
             Understood::Order(_, lines) => total_of(lines, filing).to_yuan(),
@@ -39,7 +39,8 @@ pub(super) fn entries(reading: &Reading, filing: &Filing) -> String {
         word!("UNDERSTOOD", "理解为"),
         word!("YUAN", "金额"),
     ];
-    let mut parts = vec![output::table(&headings, rows)];
+    let table = output::table_within(width, &headings, rows);
+    let mut parts = Vec::new();
     parts.extend(reading.heading.iter().map(|(row, line)| {
         let line = shortened(line);
         say!("line {row} was taken for the heading: {line}", "第 {row} 行当作标题：{line}")
@@ -56,7 +57,16 @@ pub(super) fn entries(reading: &Reading, filing: &Filing) -> String {
         ));
     }
     parts.push(understood(reading, filing));
-    parts.join("\n")
+    format!("{table}\n{}", folded(parts, width))
+}
+
+/// Lines that fit the terminal.
+fn folded(texts: Vec<String>, width: Option<usize>) -> String {
+    let fold = |text: String| match width {
+        Some(width) => output::wrap(&text, width),
+        None => vec![text],
+    };
+    texts.into_iter().flat_map(fold).collect::<Vec<_>>().join("\n")
 }
 
 /// How many households are understood, what they come to, and how many entries are open.
@@ -103,7 +113,7 @@ fn meaning(entry: &ReadEntry, filing: &Filing) -> String {
 }
 
 /// The questions, as a list for those who cannot be asked.
-pub(super) fn questions(reading: &Reading, filing: &Filing) -> String {
+pub(super) fn questions(reading: &Reading, filing: &Filing, width: Option<usize>) -> String {
     let mut goods = false;
     let texts = reading.questions.iter().map(|question| {
         let text = question.text();
@@ -128,21 +138,34 @@ pub(super) fn questions(reading: &Reading, filing: &Filing) -> String {
         let offers = offers.join(" | ");
         texts.push(say!("offers of the filing: {offers}", "备案中的商品：{offers}"));
     }
-    texts.join("\n")
+    folded(texts, width)
 }
 
-/// What would change in the ledger, a line for each household.
-pub(super) fn changes(plan: &Plan, filing: &Filing) -> String {
+/// What would change in the ledger, a row for each household.
+pub(super) fn changes(plan: &Plan, filing: &Filing, width: Option<usize>) -> String {
     let changed = plan.changes.iter().chain(&plan.missing);
-    let lines: Vec<String> = changed
+    let rows: Vec<Vec<String>> = changed
         .filter(|change| change.kind != Kind::Unchanged)
-        .map(|change| change_text(change, filing))
+        .map(|change| change_row(change, filing))
         .collect();
     let title = word!("Changes in the ledger:", "账本的变动：");
-    let mut parts = match lines.is_empty() {
-        true => vec![format!("{title}{}", word!(" none", "没有"))],
-        false => [vec![title.to_owned()], lines].concat(),
+    let headings = [
+        word!("CHANGE", "变动"),
+        word!("HOUSEHOLD", "户号"),
+        word!("GOODS", "商品"),
+        word!("YUAN", "金额"),
+    ];
+    let table = match rows.is_empty() {
+        true => format!("{title}{}", word!(" none", "没有")),
+        false => format!("{title}\n{}", output::table_within(width, &headings, rows)),
     };
+    let mut parts = Vec::new();
+    if !plan.missing.is_empty() {
+        parts.push(say!(
+            "orders that are not in the list any more are withdrawn only if you say so",
+            "接龙里没有了的订单，您同意后才会取消"
+        ));
+    }
     let unchanged = plan.changes.iter().filter(|change| change.kind == Kind::Unchanged).count();
     parts.push(say!("{unchanged} orders stand so already", "{unchanged} 个订单与账本一致"));
     parts.extend(plan.elsewhere.iter().map(|(household, order)| {
@@ -166,42 +189,35 @@ pub(super) fn changes(plan: &Plan, filing: &Filing) -> String {
             "注意：第 {rows} 行像是有人接龙但没有读进去，因此接龙里没有的订单先保留"
         ));
     }
-    parts.join("\n")
+    format!("{table}\n{}", folded(parts, width))
 }
 
-/// `修改 3-201：apple 2.500→4.000 公斤；39.60 元`. Goods that stay are not repeated.
-fn change_text(change: &Change, filing: &Filing) -> String {
+/// `修改  3-201  apple 2.500 公斤 → 4.000 公斤  24.75 → 39.60`. Goods that stay are not repeated.
+fn change_row(change: &Change, filing: &Filing) -> Vec<String> {
     let Change { household, kind, before, after, .. } = change;
     let (old, new) = (total_of(before, filing).to_yuan(), total_of(after, filing).to_yuan());
     let (was, is) = (lines::text(before, filing), lines::text(after, filing));
-    match kind {
-        Kind::New => {
-            say!("new       {household}: {is}; {new} yuan", "新增 {household}：{is}；{new} 元")
-        }
-        Kind::Changed => {
-            let offers: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
-            let differ = offers.into_iter().filter(|offer| before.get(offer) != after.get(offer));
-            let one = |offer, lines: &Lines| match lines.get(&offer) {
-                Some(quantity) => lines::text(&Lines::from([(offer, *quantity)]), filing),
-                None => word!("none", "无").to_owned(),
-            };
-            let texts =
-                differ.map(|offer| format!("{} → {}", one(offer, before), one(offer, after)));
-            let texts = texts.collect::<Vec<_>>().join(word!(", ", "，"));
-            say!(
-                "change    {household}: {texts}; {old} → {new} yuan",
-                "修改 {household}：{texts}；{old} → {new} 元"
-            )
-        }
-        Kind::Withdrawn => {
-            say!("withdraw  {household}: {was}; {old} yuan", "取消 {household}：{was}；{old} 元")
-        }
-        Kind::Missing => say!(
-            "not in the list any more  {household}: {was}; {old} yuan would be lost",
-            "接龙里没有了 {household}：账本里有 {was}；取消会少 {old} 元"
-        ),
-        Kind::Unchanged => String::new(),
-    }
+    let from_to = format!("{old} → {new}");
+    let (name, goods, yuan) = match kind {
+        Kind::New => (word!("new", "新增"), is, new),
+        Kind::Changed => (word!("change", "修改"), differences(before, after, filing), from_to),
+        Kind::Withdrawn => (word!("withdraw", "取消"), was, from_to),
+        Kind::Missing => (word!("not in the list any more", "接龙里没有了"), was, from_to),
+        Kind::Unchanged => (word!("unchanged", "不变"), is, new),
+    };
+    vec![name.to_owned(), household.clone(), goods, yuan]
+}
+
+/// The goods of which there is more or less than before.
+fn differences(before: &Lines, after: &Lines, filing: &Filing) -> String {
+    let offers: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+    let differ = offers.into_iter().filter(|offer| before.get(offer) != after.get(offer));
+    let one = |offer, lines: &Lines| match lines.get(&offer) {
+        Some(quantity) => lines::text(&Lines::from([(offer, *quantity)]), filing),
+        None => word!("none", "无").to_owned(),
+    };
+    let texts = differ.map(|offer| format!("{} → {}", one(offer, before), one(offer, after)));
+    texts.collect::<Vec<_>>().join(word!(", ", "，"))
 }
 
 /// An entry for machines.
