@@ -48,6 +48,9 @@ pub(super) fn sorted(tokens: &[Token], only_good: bool) -> Result<Sorted, Troubl
                         .chars()
                         .next_back()
                         .is_some_and(|c| !c.is_ascii() && number::number_at(&[c], 0).is_some());
+                if let Some(reason) = no_plain_order(word) {
+                    return Err(reason.into());
+                }
                 if range || changes_meaning(word) {
                     return Err(say!("what does {word} mean here?", "“{word}”是什么意思？").into());
                 }
@@ -65,6 +68,33 @@ pub(super) fn sorted(tokens: &[Token], only_good: bool) -> Result<Sorted, Troubl
         }
     }
     Ok(sorted)
+}
+
+/// Whether a word ends like a question.
+pub(super) fn asks(word: &str) -> bool {
+    word.ends_with(['吗', '么', '呢'])
+}
+
+/// Why a word makes an entry no plain order of its own, if it does.
+fn no_plain_order(word: &str) -> Option<String> {
+    if word.starts_with(['帮', '替', '代']) {
+        return Some(say!(
+            "part of it may be for another household: write one entry for each",
+            "好像有一部分是替别人订的：请每户写一条"
+        ));
+    }
+    if asks(word) {
+        return Some(say!(
+            "it only asks something; write what is wanted, or leave it out",
+            "这条是在提问，没写要多少：请写清楚，或者不算"
+        ));
+    }
+    word.contains('第').then(|| {
+        say!(
+            "it speaks of another entry: write out all that this household wants",
+            "提到了别的条目：请把这一户要的全部写清楚"
+        )
+    })
 }
 
 /// Takes out brackets that only remark, and the marks of the others; the text, and the remarks.
@@ -160,7 +190,11 @@ pub(super) fn changes_meaning(word: &str) -> bool {
         "月", "千", "百", "万", "半", "两", "大约", "大概", "约", "多", "少", "减", "几", "至",
         "到", "号", "OR", "AND", "X", "也", "都", "不",
     ];
-    const PARTS: [&str; 38] = [
+    const PARTS: [&str; 42] = [
+        "原来",
+        "本来",
+        "刚才",
+        "现在",
         "或",
         "还是",
         "双份",
@@ -207,6 +241,7 @@ pub(super) fn changes_meaning(word: &str) -> bool {
     unit || weight
         || number
         || word.starts_with(['号', '.'])
+        || word.ends_with('也')
         || (0..chars.len()).any(|i| number::measure_at(&chars, i).is_some())
         || WORDS.contains(&word)
         || WITHDRAWING.contains(&word)

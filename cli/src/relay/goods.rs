@@ -123,6 +123,14 @@ impl<'a> Goods<'a> {
         Ok(lines::line(variant.offer, variant.filed, variant.quantity(portion)?)?)
     }
 
+    /// The offers that a word may mean, in whatever size.
+    ///
+    /// # Errors
+    /// What has to be asked.
+    pub(super) fn offers(&self, word: &str) -> Result<Vec<OfferIndex>, Trouble> {
+        Ok(self.variants(word)?.iter().map(|variant| variant.offer).collect())
+    }
+
     /// What to ask about a word that may mean a good.
     pub(super) fn question(&self, word: &str) -> Question {
         self.question_of(word, None)

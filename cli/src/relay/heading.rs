@@ -11,6 +11,14 @@ use std::collections::BTreeMap;
 /// Most goods in the heading of a list; as many as a filing has.
 pub(super) const OFFERED_MAX: usize = 512;
 
+/// Words for how much a household may have.
+const LIMITS: [&str; 5] = ["限购", "限量", "每户限", "每人限", "每户最多"];
+
+/// Whether a line says how much a household may have.
+pub(super) fn has_limit(text: &str) -> bool {
+    LIMITS.iter().any(|limit| text.contains(limit))
+}
+
 /// A good as the heading has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Offered {
@@ -201,7 +209,7 @@ fn money_word(chars: &[char], end: usize) -> Option<usize> {
 pub(super) fn offers_of(line: &Line) -> Vec<Offered> {
     let (label, rest) = label_of(line);
     let mut offers: Vec<Offered> = Vec::new();
-    for part in rest.split(',') {
+    for part in rest.split(',').map(without_limit) {
         let chars: Vec<char> = part.chars().collect();
         for mut offered in goods_in(&pieces(&chars)).iter().map(|pieces| offered_of(pieces)) {
             if offered.name.is_empty() {
@@ -234,6 +242,29 @@ pub(super) fn offers_of(line: &Line) -> Vec<Offered> {
         only.label = label;
     }
     offers
+}
+
+/// 限购2袋 is no good: how much a household may have is up to the filing.
+fn without_limit(part: &str) -> &str {
+    let begin = LIMITS.iter().filter_map(|limit| part.find(limit)).min();
+    part.get(..begin.unwrap_or(part.len())).unwrap_or(part)
+}
+
+/// Goods with the prices that a line among the entries names for them: `更正：土豆价格 10.9元`. None, if it may
+/// be an order as well.
+pub(super) fn corrected_prices(
+    line: &Line,
+    is_good: impl Fn(&str) -> bool,
+) -> Option<Vec<Offered>> {
+    let says_so =
+        ["改", "价", "调", "涨", "降", "更正"].iter().any(|word| line.text.contains(word));
+    if !has_price(&line.text) || !says_so {
+        return None;
+    }
+    let text = line.text.replace(',', " ");
+    let offers = offers_of(&Line { text, ..line.clone() });
+    let named = |offered: &Offered| !offered.prices.is_empty() && is_good(&offered.name);
+    (!offers.is_empty() && offers.iter().all(named)).then_some(offers)
 }
 
 /// A word after a price begins the next good: 土豆 1.98/斤 西红柿 3.5/斤.
@@ -410,7 +441,9 @@ impl Offered {
 
 /// A name without the words around it.
 fn name_of(word: &str) -> String {
-    const BEFORE: [&str; 12] = [
+    const BEFORE: [&str; 14] = [
+        "更正",
+        "通知",
         "今日特价",
         "特价",
         "今日团",
@@ -424,7 +457,19 @@ fn name_of(word: &str) -> String {
         "团",
         "规格",
     ];
-    const AFTER: [&str; 22] = [
+    const AFTER: [&str; 34] = [
+        "涨价",
+        "降价",
+        "今天",
+        "今日",
+        "现在",
+        "改成",
+        "改为",
+        "涨到",
+        "降到",
+        "调到",
+        "应该是",
+        "更正为",
         "团购价",
         "原价",
         "现价",

@@ -76,7 +76,11 @@ impl<'a> Households<'a> {
         let nobody = numbers.remove(NOTHING);
         if numbers.len() > 1 {
             let all = numbers.into_iter().collect::<Vec<_>>().join(", ");
-            return Err(say!("several households: {all}", "写了多户：{all}").into());
+            return Err(say!(
+                "several households: {all}; write one entry for each",
+                "写了多户（{all}）：请每户写一条"
+            )
+            .into());
         }
         match (numbers.pop_first(), open) {
             (Some(_), Some((written, _))) => {

@@ -39,7 +39,11 @@ pub(super) enum Intent {
         wants: Vec<Want>,
         whole: bool,
     },
+    /// 鸡蛋不要了: these goods, however much of them.
+    CancelGoods(Vec<String>),
     Same,
+    /// 楼上+1: perhaps the same as above.
+    LikeAbove,
 }
 
 /// How much of a good; of the list's only one if none is named.
@@ -64,6 +68,15 @@ pub(super) enum Portion {
 pub(super) fn intent(tokens: &[Token]) -> Result<Intent, String> {
     let tokens = trimmed(tokens);
     let says = |word: Token| tokens.contains(&word);
+    if says(Token::AsBefore) {
+        return Err(say!(
+            "as another day: this list does not say what that was; write it out",
+            "“照旧”“老样子”：这份接龙里没写是什么，请写清楚"
+        ));
+    }
+    if matches!(tokens, [Token::Same | Token::Above, Token::Plus, Token::Amount(_)]) {
+        return Ok(Intent::LikeAbove);
+    }
     if says(Token::Same) {
         let separates = |token: &&Token| matches!(token, Token::Separator);
         return match tokens.iter().filter(|token| !separates(token)).count() {
@@ -71,7 +84,7 @@ pub(super) fn intent(tokens: &[Token]) -> Result<Intent, String> {
             _ => Err(say!("\"the same\" and something else", "“同上”之外还写了别的")),
         };
     }
-    if says(Token::All) {
+    if says(Token::All) && !says(Token::Cancel) {
         return Err(say!("everything: how much of each?", "“全要”：每样多少？"));
     }
     if says(Token::Cancel) {
@@ -125,8 +138,19 @@ fn withdrawal(tokens: &[Token]) -> Result<Intent, String> {
         [Token::Cancel, rest @ ..] => (trimmed(rest), false),
         _ => return Err(unclear()),
     };
-    if rest.is_empty() {
+    // 所有都不要了
+    if matches!(rest, [] | [Token::All]) {
         return Ok(Intent::Cancel { wants: Vec::new(), whole: true });
+    }
+    let goods = rest.iter().filter(|token| !matches!(token, Token::Separator | Token::And));
+    let goods: Option<Vec<String>> = goods
+        .map(|token| match token {
+            Token::Good(good) => Some(good.clone()),
+            _ => None,
+        })
+        .collect();
+    if let Some(goods) = goods {
+        return Ok(Intent::CancelGoods(goods));
     }
     let wants = wants(rest).map_err(|_| unclear())?;
     // 土豆2份 鸡蛋1盒不要了 may mean the eggs alone.
@@ -190,7 +214,11 @@ impl Draft {
                 self.begins = true;
                 Ok(rest)
             }
-            [Token::Add, rest @ ..] if begins_good(rest) && !self.wants.is_empty() => {
+            [Token::Add, rest @ ..]
+                if !self.wants.is_empty()
+                    && (begins_good(rest)
+                        || matches!(rest, [Token::Amount(_), Token::Good(_)])) =>
+            {
                 self.begins = true;
                 Ok(rest)
             }
@@ -198,8 +226,11 @@ impl Draft {
                 self.amount(amount, rest, true)
             }
             [Token::Amount(amount), rest @ ..] => self.amount(amount, rest, false),
-            // 土豆2份改成3份
-            [Token::Change, Token::Amount(amount), rest @ ..] if self.waiting.is_empty() => {
+            // 土豆2份改成3份; 土豆2斤，不对，3斤
+            [Token::Change, Token::Separator, Token::Amount(amount), rest @ ..]
+            | [Token::Change, Token::Amount(amount), rest @ ..]
+                if self.waiting.is_empty() =>
+            {
                 let last = self.wants.last_mut().ok_or_else(no_fit)?;
                 let (portion, rest) = portion(amount, rest)?;
                 last.portion = portion;

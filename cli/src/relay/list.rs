@@ -2,10 +2,11 @@
 
 use super::{
     door::Doors,
-    heading::{OFFERED_MAX, Offered, has_price, offers_of, words_of},
+    heading::{OFFERED_MAX, Offered, corrected_prices, has_limit, has_price, offers_of, words_of},
     number,
     text::Line,
 };
+use std::collections::BTreeMap;
 
 /// Most entries of a list; a chat group has 500 members.
 pub(super) const ENTRIES_MAX: usize = 3_000;
@@ -34,6 +35,20 @@ pub(super) struct Entry {
     pub(super) struck: String,
     /// As it was pasted, without phone numbers.
     pub(super) original: String,
+    /// It stands below the line that closes the list.
+    pub(super) is_late: bool,
+}
+
+impl Entry {
+    /// Whether it is what somebody else wrote, quoted.
+    pub(super) fn is_quote(&self) -> bool {
+        self.number.is_none() && quotes(&self.original)
+    }
+}
+
+/// Whether a line begins as chat programs quote.
+fn quotes(original: &str) -> bool {
+    original.starts_with(['「', '『'])
 }
 
 /// A line that orders nothing.
@@ -84,6 +99,7 @@ pub(super) fn split(lines: &[Line], known: Known<'_>) -> Relay {
     for line in lines.get(..first).unwrap_or_default() {
         let offers = if is_talk(&line.text) { Vec::new() } else { offers_of(line) };
         let read = !offers.is_empty()
+            && !has_limit(&line.text)
             && offers
                 .iter()
                 .all(|good| !good.prices.is_empty() || (known.is_good)(&good.key(&offers)));
@@ -104,7 +120,7 @@ pub(super) fn split(lines: &[Line], known: Known<'_>) -> Relay {
     };
     let rest = lines.get(first..).unwrap_or_default();
     let numbered = rest.iter().any(|line| line.number.is_some());
-    let mut after_blank = false;
+    let (mut after_blank, mut is_late) = (false, false);
     for line in rest {
         let is_blank = line.number.is_none() && line.text.is_empty() && line.struck.is_empty();
         if is_blank {
@@ -116,8 +132,24 @@ pub(super) fn split(lines: &[Line], known: Known<'_>) -> Relay {
         let begins = line.number.is_some() || known.starts(&line.text);
         let has_door = known.has_door(line);
         let title = line.text.starts_with("#接龙") && !has_door;
+        let is_quote = !begins && !has_door && quotes(&line.original);
+        if !begins && !has_door && closes(&line.text) {
+            is_late = true;
+            relay.talk.push(talk(line, has_door));
+            continue;
+        }
+        let is_good = |name: &str| words.contains_key(name) || (known.is_good)(name);
+        let corrected = corrected_prices(line, is_good).filter(|_| !begins && !has_door);
+        if let Some(corrected) = corrected {
+            let (row, text) = (line.row, line.original.clone());
+            relay.heading.push(Talk { row, text, perhaps_order: false });
+            for offered in corrected {
+                correct(&mut relay.offered, offered, &words);
+            }
+            continue;
+        }
         let chat = !begins && is_talk(&line.text) && !orders(&line.text);
-        if title || is_example(&line.text) || chat {
+        if title || is_example(&line.text) || chat || is_quote {
             relay.talk.push(talk(line, has_door));
         } else if begins {
             // A number alone or with a name, then the door on the next line, is one entry.
@@ -129,7 +161,7 @@ pub(super) fn split(lines: &[Line], known: Known<'_>) -> Relay {
             };
             match relay.entries.last_mut().filter(begun) {
                 Some(last) => continue_entry(last, line),
-                None => relay.entries.push(entry(line)),
+                None => relay.entries.push(Entry { is_late, ..entry(line) }),
             }
         } else if let Some(last) = relay.entries.last_mut().filter(|last| {
             // Somebody else's order is no more of the entry above.
@@ -141,13 +173,53 @@ pub(super) fn split(lines: &[Line], known: Known<'_>) -> Relay {
             || orders(&line.text)
             || line.text.chars().any(|c| number::number_at(&[c], 0).is_some())
         {
-            relay.entries.push(entry(line));
+            relay.entries.push(Entry { is_late, ..entry(line) });
         } else {
             relay.talk.push(talk(line, has_door));
         }
         after_blank = false;
     }
     relay
+}
+
+/// Whether a line says that nobody may order any more.
+fn closes(text: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "截单了",
+        "截单啦",
+        "已截单",
+        "收单了",
+        "收单啦",
+        "已收单",
+        "截止了",
+        "截止啦",
+        "已截止",
+        "已结束",
+        "结束了",
+        "结束啦",
+        "停止接龙",
+    ];
+    // 8点就截单了 is still to come.
+    if text.contains('点') && !text.contains('已') {
+        return false;
+    }
+    let alone = text.trim_matches(['-', ' ', '。', ',']);
+    matches!(alone, "截单" | "截止" | "收单" | "结束" | "截团")
+        || WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Adds the prices of a correction to the goods that it names, so that they are compared with the filing.
+fn correct(all: &mut Vec<Offered>, correction: Offered, words: &BTreeMap<String, Vec<usize>>) {
+    let indexes = words.get(&correction.name);
+    if indexes.is_none() && all.len() < OFFERED_MAX {
+        all.push(correction);
+        return;
+    }
+    for index in indexes.into_iter().flatten() {
+        if let Some(offered) = all.get_mut(*index) {
+            offered.prices.extend(&correction.prices);
+        }
+    }
 }
 
 fn talk(line: &Line, has_door: bool) -> Talk {
@@ -157,7 +229,7 @@ fn talk(line: &Line, has_door: bool) -> Talk {
 
 fn entry(line: &Line) -> Entry {
     let Line { row, number, text, struck, original } = line.clone();
-    Entry { row, number, text, struck, original }
+    Entry { row, number, text, struck, original, is_late: false }
 }
 
 fn continue_entry(entry: &mut Entry, line: &Line) {

@@ -27,6 +27,9 @@ const GROUP_BUYS_MAX: usize = 30;
 /// Answer that says: nothing, leave it out.
 pub(super) const NOTHING: &str = "-";
 
+/// Answer that says: as if the entry had never been written; others of its household count.
+pub(super) const NEVER_WRITTEN: &str = "~";
+
 /// Everything that was answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +98,8 @@ pub(super) enum Fact {
     PriceSeen(String),
     /// An entry means this.
     Entry { written: String, reading: String },
+    /// Several entries mean this, each as [`Self::Entry`].
+    Entries(Vec<(String, String)>),
     /// Ask about words one by one; holds for this run only.
     OneByOne,
 }
@@ -183,6 +188,11 @@ impl Memory {
             Fact::OneByOne => {}
             Fact::ListGood(good) => self.list_mut(filing).good = Some(good.clone()),
             Fact::PriceSeen(price) => insert(&mut self.list_mut(filing).prices_seen, price),
+            Fact::Entries(entries) => {
+                for (written, reading) in entries.clone() {
+                    self.learn(&Fact::Entry { written, reading }, filing);
+                }
+            }
             Fact::Entry { written, reading } => {
                 if let Some(known) = slot(&mut self.list_mut(filing).readings, written) {
                     known.clone_from(reading);
@@ -253,6 +263,9 @@ impl Memory {
             for (written, reading) in &list.readings {
                 let meaning = match reading.as_str() {
                     NOTHING => word!("left out", "不算").to_owned(),
+                    NEVER_WRITTEN => {
+                        word!("as if never written", "当作没写，其他条照算").to_owned()
+                    }
                     reading => reading.to_owned(),
                 };
                 rows.push(row(&about(word!("entry of", "条目")), written, meaning));

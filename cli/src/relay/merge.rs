@@ -9,7 +9,7 @@ use super::{
     reading::Wanted,
 };
 use crate::lang::say;
-use ledger_core::fund::Filing;
+use ledger_core::fund::{Filing, OfferIndex};
 
 /// What a household wants after an entry; none, if the entry says nothing new.
 ///
@@ -69,6 +69,53 @@ pub(super) fn joined(
     })
 }
 
+/// 楼上+1: the same as above, or something else?
+pub(super) fn like_above(number: &str, above: &Lines, filing: &Filing) -> Trouble {
+    let text = with_price(above, filing);
+    let text = say!("the same as above: {text}", "和上一条一样：{text}");
+    Trouble::Unclear {
+        reason: say!("does it want just what stands above?", "是要和上一条完全一样的吗？"),
+        meanings: vec![meaning(text, number, Mode::Fresh, above, filing)],
+    }
+}
+
+/// 鸡蛋不要了: only these offers, or everything?
+pub(super) fn without(
+    number: &str,
+    before: &Lines,
+    offers: &[OfferIndex],
+    filing: &Filing,
+) -> Trouble {
+    let mut rest = before.clone();
+    rest.retain(|offer, _| !offers.contains(offer));
+    if rest.len() == before.len() {
+        return withdraws_something_else(number).into();
+    }
+    let mut meanings = Vec::new();
+    if !rest.is_empty() {
+        let text = with_price(&rest, filing);
+        let text = say!("only that; there stays {text}", "只取消这些，保留 {text}");
+        meanings.push(meaning(text, number, Mode::ReplacesAll, &rest, filing));
+    }
+    let text = say!("everything is withdrawn", "全部取消");
+    meanings.push(Meaning { text, reading: format!("{number} 取消") });
+    let reason = say!("what is withdrawn, and what stays?", "取消哪些、保留哪些？");
+    Trouble::Unclear { reason, meanings }
+}
+
+/// That a withdrawal does not fit what stands in the list.
+pub(super) fn withdraws_something_else(number: &str) -> String {
+    say!(
+        "it withdraws something else than {number} has in the list",
+        "要取消的与 {number} 在接龙里的不一致"
+    )
+}
+
+fn with_price(lines: &Lines, filing: &Filing) -> String {
+    let (text, yuan) = (lines::text(lines, filing), total_of(lines, filing).to_yuan());
+    say!("{text}: {yuan} yuan", "{text}：{yuan} 元")
+}
+
 /// The line of each want. Where one of them is not clear, the leader chooses among what would be booked.
 ///
 /// # Errors
@@ -98,9 +145,7 @@ pub(super) fn parts(
     let clear = total(&parts)?;
     let meanings = quantities.into_iter().filter_map(|quantity| {
         let all = lines::sum(&clear, &Lines::from([(offer, quantity)])).ok()?;
-        let yuan = total_of(&all, goods.filing).to_yuan();
-        let text = lines::text(&all, goods.filing);
-        let text = say!("{text}: {yuan} yuan", "{text}：{yuan} 元");
+        let text = with_price(&all, goods.filing);
         Some(meaning(text, number, mode, &all, goods.filing))
     });
     Err(Trouble::Unclear { reason, meanings: meanings.collect() })

@@ -76,7 +76,14 @@ impl Variant<'_> {
             {
                 self.single(count)
             }
-            Portion::Beside(..) | Portion::Times(..) => {
+            // 2斤3斤: a correction, or both?
+            Portion::Beside(first, last) => {
+                let meant = self.single(first).ok().zip(self.single(last).ok());
+                let meant = meant.map(|(first, last)| [last, first.saturating_add(last), first]);
+                let reason = say!("two numbers of one good", "同一商品写了两个数量");
+                Err(self.how_much(reason, meant.into_iter().flatten().collect()))
+            }
+            Portion::Times(..) => {
                 Err(say!("two numbers of one good", "同一商品写了两个数量").into())
             }
         }
@@ -231,7 +238,10 @@ impl Variant<'_> {
     }
 
     fn part_of_a_piece(&self, meant: Vec<u64>) -> Trouble {
-        self.how_much(say!("part of a piece", "不是整份"), meant)
+        self.how_much(
+            say!("only whole pieces can be ordered: how many?", "只能整份订：按几份算？"),
+            meant,
+        )
     }
 
     fn how_much(&self, reason: String, mut quantities: Vec<u64>) -> Trouble {

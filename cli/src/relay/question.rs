@@ -38,6 +38,8 @@ pub(super) enum Subject {
     Pack { word: String, pack: String, filing: String },
     /// Whether these words are names or remarks.
     Words { words: Vec<String> },
+    /// Whether what stands below the line that closes the list counts.
+    Late,
     /// Who that is.
     Household { written: String },
     /// What an entry means.
@@ -106,6 +108,8 @@ pub(super) enum Trouble {
     Unclear { reason: String, meanings: Vec<Meaning> },
     /// How much of one good is not clear, for this reason; how much of its offer it may be.
     HowMuch { reason: String, offer: OfferIndex, quantities: Vec<u64> },
+    /// The entry stands below the line that closes the list; such entries are asked about together.
+    Late,
     /// Words stand where names stand; such words are asked about together.
     Names(Vec<String>),
 }
@@ -164,6 +168,12 @@ impl Question {
                     "这些只是称呼或备注、不影响订单吗：{list}？"
                 )
             }
+            Subject::Late => {
+                say!(
+                    "below the line that closes the list: does it count?",
+                    "写在截单之后：还算吗？"
+                )
+            }
             Subject::Household { written } => {
                 say!("which household is {written}?", "“{written}”是哪一户？")
             }
@@ -173,8 +183,11 @@ impl Question {
 
     /// The entries it is about: the first of them, or each word with its own.
     pub(super) fn about(&self) -> Vec<String> {
-        let most =
-            if matches!(self.subject, Subject::Words { .. }) { usize::MAX } else { PLACES_MAX };
+        let most = if matches!(self.subject, Subject::Words { .. } | Subject::Late) {
+            usize::MAX
+        } else {
+            PLACES_MAX
+        };
         let texts = self.places.iter().take(most).map(|place| match &place.word {
             Some(word) => {
                 let place = place.text();
@@ -204,7 +217,7 @@ impl Question {
                 Some(word!("a household of the directory", "住户册中的户号"))
             }
             Subject::Entry { .. } => Some(word!("the entry, written clearly", "重新写清楚的一条")),
-            Subject::Price { .. } | Subject::Words { .. } => None,
+            Subject::Price { .. } | Subject::Words { .. } | Subject::Late => None,
         }
     }
 
@@ -236,7 +249,7 @@ impl Question {
                 let known = !reading.is_empty();
                 known.then(|| Fact::Entry { written: written.clone(), reading })
             }
-            Subject::Price { .. } | Subject::Words { .. } => None,
+            Subject::Price { .. } | Subject::Words { .. } | Subject::Late => None,
         }
     }
 }

@@ -4,14 +4,14 @@
 //! again after every answer is simpler than patching a half-read list, and fast enough.
 
 use super::{
-    beside::{self, WITHDRAWING, changes_meaning},
+    beside::{self, WITHDRAWING, asks, changes_meaning},
     door::Doors,
     goods::Goods,
     household::{Households, Owned},
     intent::{Intent, Mode, intent},
     lines::Lines,
     list::{self, ENTRIES_MAX, Entry, Relay},
-    memory::{Fact, ListMemory, Memory, NOTHING},
+    memory::{Fact, ListMemory, Memory, NEVER_WRITTEN, NOTHING},
     merge,
     money::{Said, without_money},
     question::{self, Choice, Meaning, Place, Question, Subject, Trouble},
@@ -57,10 +57,14 @@ pub(super) fn read(lines: &[Line], knowledge: Knowledge<'_>) -> Reading {
         reading: Reading::default(),
         seen: BTreeMap::new(),
         previous: None,
+        text: String::new(),
+        doubt: None,
+        late: Vec::new(),
         unknown_names: BTreeMap::new(),
     };
     entries.iter().for_each(|entry| reader.entry(entry));
     reader.ask_names();
+    reader.ask_late();
     let shown = |all: &[list::Talk]| all.iter().map(|talk| (talk.row, talk.text.clone())).collect();
     let unread = relay.heading.iter().chain(&relay.talk).filter(|line| line.perhaps_order);
     Reading {
@@ -92,6 +96,15 @@ pub(super) fn vocabulary_of(memory: &Memory) -> Vocabulary {
     vocabulary
 }
 
+/// Why an entry that is understood may not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// It stands below the line that closes the list.
+    Late,
+    /// It quotes somebody.
+    Quotes,
+}
+
 struct Reader<'a> {
     goods: Goods<'a>,
     households: Households<'a>,
@@ -104,6 +117,11 @@ struct Reader<'a> {
     seen: BTreeMap<String, usize>,
     /// What the entry before says, for 同上.
     previous: Option<Lines>,
+    /// The text of this entry, and why it may not count; until somebody says that it does.
+    text: String,
+    doubt: Option<Doubt>,
+    /// Entries below the line that closes the list: what they say, and where they stand.
+    late: Vec<(String, Place)>,
     /// Words that stand where names stand, with the entries that have them.
     unknown_names: BTreeMap<String, Vec<Place>>,
 }
@@ -112,6 +130,13 @@ impl Reader<'_> {
     fn entry(&mut self, entry: &Entry) {
         let key = self.key_of(entry);
         let answer = self.answers.readings.get(&key).map(String::as_str);
+        self.text.clone_from(&entry.text);
+        self.doubt = match answer {
+            Some(_) => None,
+            None if entry.is_late => Some(Doubt::Late),
+            None if entry.is_quote() => Some(Doubt::Quotes),
+            None => None,
+        };
         let mut read = ReadEntry {
             row: entry.row,
             number: entry.number,
@@ -131,6 +156,7 @@ impl Reader<'_> {
                     read.household = Some(number);
                 }
             }
+            Some(NEVER_WRITTEN) => {}
             Some(text) => self.understand(text, "", &mut read),
             // A number that nobody took.
             None if entry.text.is_empty() && entry.struck.is_empty() => {}
@@ -255,22 +281,24 @@ impl Reader<'_> {
                 let lines = self.goods.lines(&wants, before.good.as_ref())?;
                 let other = lines != before.lines && (!whole || !before.lines.is_empty());
                 if !lines.is_empty() && other {
-                    return Err(say!(
-                        "it withdraws something else than {number} has in the list",
-                        "要取消的与 {number} 在接龙里的不一致"
-                    )
-                    .into());
+                    return Err(merge::withdraws_something_else(number).into());
                 }
+                self.counts(number)?;
                 let wanted = self.wanted(number, row);
                 wanted.lines.clear();
                 wanted.said.clear();
                 return Ok(Understood::Cancelled);
             }
-            Intent::Same => {
-                let lines = self.previous.clone().ok_or_else(|| {
-                    say!("nothing that is understood stands above it", "上一条没有看懂的内容")
-                })?;
-                (Mode::Fresh, lines, None)
+            Intent::CancelGoods(words) => {
+                let mut offers = Vec::new();
+                for word in &words {
+                    offers.extend(self.goods.offers(word)?);
+                }
+                return Err(merge::without(number, &before.lines, &offers, self.goods.filing));
+            }
+            Intent::Same => (Mode::Fresh, self.above()?.clone(), None),
+            Intent::LikeAbove => {
+                return Err(merge::like_above(number, self.above()?, self.goods.filing));
             }
             Intent::EachOfAll(mode, portion) => (mode, self.goods.each_of_all(&portion)?, None),
             Intent::Order(mode, wants) => {
@@ -286,6 +314,9 @@ impl Reader<'_> {
             }
         };
         let all = merge::joined(number, &before, mode, &lines, self.goods.filing)?;
+        if all.is_some() {
+            self.counts(number)?;
+        }
         let wanted = self.wanted(number, row);
         let Some(all) = all else { return Ok(Understood::Doubled) };
         if wanted.said.is_empty() {
@@ -296,6 +327,36 @@ impl Reader<'_> {
         Ok(Understood::Order(mode, lines))
     }
 
+    /// What the entry above says.
+    fn above(&self) -> Result<&Lines, String> {
+        self.previous.as_ref().ok_or_else(|| {
+            say!("nothing that is understood stands above it", "上一条没有看懂的内容")
+        })
+    }
+
+    /// What stands below the line that closes the list, or quotes somebody, counts only if the leader says so.
+    fn counts(&self, number: &str) -> Result<(), Trouble> {
+        let (Some(doubt), text) = (self.doubt, &self.text) else { return Ok(()) };
+        if doubt == Doubt::Late {
+            return Err(Trouble::Late);
+        }
+        let keep = Meaning {
+            text: say!("an order of its own: {text}", "是一条订单：{text}"),
+            reading: text.clone(),
+        };
+        let quoted = Meaning {
+            text: say!("no, only what was quoted", "不是，只是引用"),
+            reading: NEVER_WRITTEN.to_owned(),
+        };
+        Err(Trouble::Unclear {
+            reason: say!(
+                "it quotes what {number} wrote: is it an order?",
+                "这是引用 {number} 的话：算订单吗？"
+            ),
+            meanings: vec![keep, quoted],
+        })
+    }
+
     /// Notes a question, or adds the entry to one that is asked already; what is asked.
     fn ask(&mut self, trouble: Trouble, read: &ReadEntry) -> String {
         let ReadEntry { row, number, written, key, .. } = read.clone();
@@ -304,6 +365,10 @@ impl Reader<'_> {
             Trouble::Ask(question) => *question,
             Trouble::Unclear { reason, meanings } => question_of_entry(&read.key, reason, meanings),
             Trouble::HowMuch { reason, .. } => question_of_entry(&read.key, reason, Vec::new()),
+            Trouble::Late => {
+                self.late.push((self.text.clone(), place));
+                return Question::new(Subject::Late, Vec::new()).text();
+            }
             Trouble::Names(names) => {
                 for name in &names {
                     let places = self.unknown_names.entry(name.clone()).or_default();
@@ -353,6 +418,28 @@ impl Reader<'_> {
         question.places = places.collect();
         self.reading.questions.insert(0, question);
     }
+
+    /// One question for everything below the line that closes the list.
+    fn ask_late(&mut self) {
+        let late = std::mem::take(&mut self.late);
+        if late.is_empty() {
+            return;
+        }
+        let all = |reading: &dyn Fn(&str) -> String| {
+            let each = late.iter().map(|(text, place)| (place.key.clone(), reading(text)));
+            Fact::Entries(each.collect())
+        };
+        let counts = all(&str::to_owned);
+        let out = all(&|_| NEVER_WRITTEN.to_owned());
+        let choices = vec![
+            Choice { text: say!("all of them count", "都算"), fact: counts },
+            Choice { text: say!("none of them counts", "都不算"), fact: out },
+        ];
+        let mut question = Question::new(Subject::Late, choices);
+        question.places = late.into_iter().map(|(_, place)| place).collect();
+        question.rows = question.places.iter().map(|place| place.row).collect();
+        self.reading.questions.push(question);
+    }
 }
 
 fn question_of_entry(key: &str, reason: String, meanings: Vec<Meaning>) -> Question {
@@ -370,8 +457,13 @@ fn withdrawing_mark(plain: &[char], tokens: &[Token]) -> Option<String> {
     if plain.contains(&'?') {
         return Some("?".to_owned());
     }
+    let orders = tokens.iter().any(|token| matches!(token, Token::Amount(_)));
     let word = tokens.iter().find_map(|token| match token {
         Token::Unknown(word) if WITHDRAWING.contains(&word.as_str()) => Some(word.clone()),
+        // 1份来得及吗: a question beside an order.
+        Token::Unknown(word) if orders && word.ends_with(['吗', '么', '呢']) => {
+            Some(word.clone())
+        }
         _ => None,
     });
     word.or_else(|| (tokens.last() == Some(&Token::Times)).then(|| "×".to_owned()))
@@ -386,6 +478,9 @@ fn withdrawn_or_not(text: &str, mark: String, number: &str) -> Trouble {
         Meaning { text: say!("withdrawn", "取消"), reading: format!("{number} 取消") };
     let reason = match mark.as_str() {
         "?" => say!("there is a question mark: is it ordered?", "写了问号：到底要不要？"),
+        mark if asks(mark) => {
+            say!("it asks something: is it ordered?", "带了疑问：到底要不要？")
+        }
         _ => say!("{mark}: is it withdrawn?", "“{mark}”：是取消吗？"),
     };
     Trouble::Unclear { reason, meanings: vec![keep, withdraw] }

@@ -150,6 +150,9 @@ fn shop_named(name: &str) -> (OpenGroupBuy, Vec<(&'static str, &'static str)>) {
             shop(&[("lotus", PC, 8_800), ("custard", PC, 12_800), ("nuts", PC, 6_800)]),
             vec![("蛋黄莲蓉", "lotus"), ("流心奶黄", "custard"), ("五仁", "nuts")],
         ),
+        "rice" => {
+            (shop(&[("rice10", PC, 5_900)]), vec![("大米", "rice10"), ("崇明大米", "rice10")])
+        }
         other => panic!("no shop {other}"),
     }
 }
@@ -309,6 +312,16 @@ lists! {
     a58_halves_and_multiples_of_packs: "packs",
     a59_packs_that_the_filing_does_not_know: "packs",
     a60_a_pack_of_several_pieces: "packs",
+    b01_the_evening_in_pudong: "veg",
+    b02_typed_by_voice: "veg",
+    b03_price_corrected_in_the_middle: "packs",
+    b04_after_the_list_was_closed: "potato",
+    b05_quotes_of_others: "packs",
+    b06_full_and_half_width_in_hong_kong: "packs",
+    b07_emoji_for_goods: "packs",
+    b08_numbers_that_moved: "packs",
+    b09_corrections_late_in_the_evening: "veg",
+    b10_the_only_good_and_many_words: "rice",
 }
 
 #[test]
@@ -609,6 +622,52 @@ fn what_one_portion_was_last_week_does_not_hold_for_another_pack() {
     // Half a portion of what is sold by weight is a weight.
     let loose = "土豆 1.98/斤\n1. 3-201 土豆半份\n";
     assert_eq!(read_with(loose, &view, &memory).households["3-201"].lines, [(0, 750)].into());
+}
+
+#[test]
+fn what_is_written_below_the_close_counts_if_the_leader_says_so_and_else_changes_nothing() {
+    let (view, words) = shop_named("potato");
+    let list = "土豆5斤 9.9元\n1. 3-201 2份\n截单了\n2. 3-201 取消\n3. 3-202 1份\n4. 3-201 2份\n";
+    let reading = read_with(list, &view, &remembered(&view, &words));
+    let [question] = reading.questions.as_slice() else { panic!("{:?}", reading.questions) };
+    assert_eq!((question.rows.as_slice(), question.choices.len()), (&[4, 5][..], 2));
+    let answered = |choice: usize| {
+        let mut memory = remembered(&view, &words);
+        memory.learn(&question.choices[choice].fact, &view.filing);
+        let mut reading = read_with(list, &view, &memory);
+        // Who has withdrawn and comes again says something new.
+        if let [again] = reading.questions.as_slice() {
+            memory.learn(&again.choices[choice].fact, &view.filing);
+            reading = read_with(list, &view, &memory);
+        }
+        assert_eq!(reading.questions, []);
+        kinds(&plan_of(&reading, &view))
+            .into_iter()
+            .map(|(household, _)| household.to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(answered(0), ["3-201", "3-202"]);
+    assert_eq!(answered(1), ["3-201"], "what was written in time stands");
+    // Somebody who writes later is asked about again.
+    let mut memory = remembered(&view, &words);
+    memory.learn(&question.choices[0].fact, &view.filing);
+    let later = read_with(&format!("{list}5. 3-203 1份\n"), &view, &memory);
+    assert_eq!(later.questions[0].rows, [6, 7]);
+}
+
+#[test]
+fn a_quotation_is_no_second_order() {
+    let (view, words) = shop_named("potato");
+    let mut memory = remembered(&view, &words);
+    let list =
+        "土豆5斤 9.9元\n1. 3-201 2份\n「3-201：2份」\n3-202 我也要1份\n\n「3-203：土豆3份」\n";
+    let reading = read_with(list, &view, &memory);
+    assert_eq!(reading.households["3-201"].lines, [(0, 2)].into());
+    assert_eq!(reading.households["3-202"].lines, [(0, 1)].into());
+    let [question] = reading.questions.as_slice() else { panic!("{:?}", reading.questions) };
+    memory.learn(&question.choices[1].fact, &view.filing);
+    let reading = read_with(list, &view, &memory);
+    assert!(reading.questions.is_empty() && !reading.households.contains_key("3-203"));
 }
 
 #[test]
