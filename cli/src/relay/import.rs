@@ -210,17 +210,34 @@ pub(crate) fn import(
     finish(&reading, &report, kept)
 }
 
-/// Shows what was understood: data, so on stdout; beside an answer for machines only where somebody is to
-/// confirm it.
+/// Shows what was understood to people.
 fn show_people(session: &Session, text: &str, is_asked: bool) -> Result<(), Failure> {
-    match session.output.is_json() {
-        false => output::print(&format!("{text}\n\n")),
-        true => {
-            if is_asked {
-                session.output.note(text);
-            }
+    match stream_for(session.output.is_json(), is_asked) {
+        Some(Stream::Out) => output::print(&format!("{text}\n\n")),
+        Some(Stream::Aside) => {
+            session.output.note(text);
             Ok(())
         }
+        None => Ok(()),
+    }
+}
+
+/// Where something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    /// On stdout.
+    Out,
+    /// On stderr.
+    Aside,
+}
+
+/// Where the table stands: it is data. Machines get it as JSON, with nothing beside it; somebody who is to
+/// confirm it must see it all the same.
+fn stream_for(json: bool, is_asked: bool) -> Option<Stream> {
+    match (json, is_asked) {
+        (false, _) => Some(Stream::Out),
+        (true, true) => Some(Stream::Aside),
+        (true, false) => None,
     }
 }
 
@@ -472,5 +489,33 @@ pub(crate) fn aliases(command: &AliasCommand, session: &Session) -> Result<(), F
                 &json!({ "forgotten": word }),
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_data_and_never_stands_beside_json() {
+        for is_asked in [false, true] {
+            assert_eq!(stream_for(false, is_asked), Some(Stream::Out));
+            assert_ne!(stream_for(true, is_asked), Some(Stream::Out));
+        }
+        assert_eq!(
+            stream_for(true, true),
+            Some(Stream::Aside),
+            "nobody confirms what is not shown"
+        );
+    }
+
+    #[test]
+    fn an_answer_for_machines_says_where_everything_is_after_an_import_that_stopped() {
+        let view = crate::testing::group_buy();
+        let report = Report { lines: 3, new: 1, in_outbox: 1, not_sent: 1, ..Report::default() };
+        let json = answer(&Reading::default(), &Plan::default(), &view.filing, Some(&report));
+        let numbers = ["new", "in_outbox", "not_sent"].map(|name| json["report"][name].clone());
+        assert_eq!(numbers, [1, 1, 1].map(serde_json::Value::from));
+        assert_eq!(json["dry_run"], false);
     }
 }

@@ -313,10 +313,17 @@ impl Reader<'_> {
                 (mode, lines, good)
             }
         };
-        let all = merge::joined(number, &before, mode, &lines, self.goods.filing)?;
-        if all.is_some() {
-            self.counts(number)?;
-        }
+        let all = match merge::joined(number, &before, mode, &lines, self.goods.filing) {
+            Err(Trouble::Unclear { reason, mut meanings }) if self.doubt == Some(Doubt::Quotes) => {
+                meanings.push(only_quoted());
+                return Err(Trouble::Unclear { reason, meanings });
+            }
+            Ok(None) => None,
+            other => {
+                self.counts(number)?;
+                other?
+            }
+        };
         let wanted = self.wanted(number, row);
         let Some(all) = all else { return Ok(Understood::Doubled) };
         if wanted.said.is_empty() {
@@ -344,16 +351,12 @@ impl Reader<'_> {
             text: say!("an order of its own: {text}", "是一条订单：{text}"),
             reading: text.clone(),
         };
-        let quoted = Meaning {
-            text: say!("no, only what was quoted", "不是，只是引用"),
-            reading: NEVER_WRITTEN.to_owned(),
-        };
         Err(Trouble::Unclear {
             reason: say!(
                 "it quotes what {number} wrote: is it an order?",
                 "这是引用 {number} 的话：算订单吗？"
             ),
-            meanings: vec![keep, quoted],
+            meanings: vec![keep, only_quoted()],
         })
     }
 
@@ -440,6 +443,11 @@ impl Reader<'_> {
         question.rows = question.places.iter().map(|place| place.row).collect();
         self.reading.questions.push(question);
     }
+}
+
+fn only_quoted() -> Meaning {
+    let text = say!("no, only what was quoted", "不是，只是引用");
+    Meaning { text, reading: NEVER_WRITTEN.to_owned() }
 }
 
 fn question_of_entry(key: &str, reason: String, meanings: Vec<Meaning>) -> Question {
