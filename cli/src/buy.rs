@@ -8,7 +8,7 @@ use crate::{
     input,
     lang::{say, word},
     names::{self, Names},
-    order::yuan,
+    offer::yuan,
     output,
     pay::propose,
     session::Session,

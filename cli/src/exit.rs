@@ -120,6 +120,11 @@ impl Failure {
         Self { is_kept: true, ..self }
     }
 
+    /// Whether it is.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
     /// The end of a command that was to enter something and did not come as far as signing it: where
     /// no node answered, the user must know that nothing waits to be sent.
     #[must_use]

@@ -49,6 +49,12 @@ pub(crate) struct Report {
     pub(crate) new: u64,
     /// Rows that were sent, and nobody waited for what the ledger decides.
     pub(crate) sent: u64,
+    /// Rows that wait in the outbox: nobody knows yet what the ledger decides about them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) in_outbox: u64,
+    /// Rows that were not sent, because the import had to stop before them.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(crate) not_sent: u64,
     /// Rows that were in the ledger as they are.
     pub(crate) unchanged: u64,
     /// Rows that were not entered.
@@ -63,7 +69,30 @@ pub(crate) struct Report {
     pub(crate) is_one_thing: bool,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Report {
+    /// Where everything is after an import that had to stop, and what to do.
+    pub(crate) fn stopped(&self) -> String {
+        let Self { new, sent, in_outbox, not_sent, unchanged, refused, .. } = self;
+        let (in_outbox, refused) = (in_outbox + sent, refused.len());
+        let mut text = say!(
+            "stopped: {new} entered, {in_outbox} signed and waiting in the outbox, {not_sent} not sent, {unchanged} unchanged, {refused} refused",
+            "中断：已录入 {new}，已签名并在待发箱中等待 {in_outbox}，未发送 {not_sent}，未变 {unchanged}，被拒 {refused}"
+        );
+        self.refused.iter().for_each(|RefusedRow { row, reason }| {
+            text.push_str(&say!("\nrow {row}: {reason}", "\n第 {row} 行：{reason}"));
+        });
+        text.push_str(&say!(
+            "\nrun the same import again when a node answers: it sends what waits and enters the rest; nothing is entered twice",
+            "\n等节点恢复后，把同一份文件再导入一次：会先发送待发箱里的，再录入其余的；不会重复录入"
+        ));
+        text
+    }
+
     /// Notes that rows were not entered.
     pub(crate) fn refuse(&mut self, rows: &[u64], reason: &str) {
         let refused = rows.iter().map(|row| RefusedRow { row: *row, reason: reason.to_owned() });
@@ -156,7 +185,7 @@ pub(crate) fn batches<T>(items: Vec<Item<T>>) -> Vec<Vec<Item<T>>> {
 /// Enters all items, by transactions that `send` makes and submits.
 ///
 /// # Errors
-/// What `send` gives: then the report says how far it came.
+/// What `send` gives: then the report says how far it came, and what waits in the outbox.
 pub(crate) fn enter<T: Clone>(
     items: Vec<Item<T>>,
     report: &mut Report,
@@ -167,7 +196,15 @@ pub(crate) fn enter<T: Clone>(
     waiting.reverse();
     while let Some(mut batch) = waiting.pop() {
         let rows: Vec<u64> = batch.iter().flat_map(|item| item.rows.iter().copied()).collect();
-        match send(&batch)? {
+        let outcome = send(&batch).inspect_err(|failure| {
+            let count = rows.len() as u64;
+            let left = waiting.iter().flatten().map(|item| item.rows.len() as u64).sum::<u64>();
+            match failure.is_kept() {
+                true => (report.in_outbox, report.not_sent) = (count, left),
+                false => report.not_sent = count + left,
+            }
+        })?;
+        match outcome {
             Outcome::Entered(entered) => {
                 report.new += rows.len() as u64;
                 report.transactions.push(entered);
@@ -225,8 +262,7 @@ pub(crate) fn run<T: Clone>(
     );
     drop(progress);
     if let Err(failure) = entered {
-        let summary = report.summary();
-        session.output.note(&say!("stopped after: {summary}", "中止，此前：{summary}"));
+        session.output.data(&report.stopped(), &report)?;
         return Err(failure);
     }
     report.finish(session)
@@ -339,11 +375,11 @@ mod tests {
                 if batch.len() == 1_000 {
                     Ok(entered())
                 } else {
-                    Err(Failure::incomplete("silence"))
+                    Err(Failure::incomplete("silence").kept())
                 }
             },
         );
         assert_eq!(stopped.expect_err("stopped").number(), crate::exit::INCOMPLETE);
-        assert_eq!(report.new, 1_000);
+        assert_eq!((report.new, report.in_outbox, report.not_sent), (1_000, 500, 0));
     }
 }

@@ -20,6 +20,7 @@ mod key;
 mod lang;
 mod manual;
 mod names;
+mod offer;
 mod order;
 mod outbox;
 mod output;

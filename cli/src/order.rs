@@ -6,6 +6,7 @@ use crate::{
     import::{self, Item, Report},
     input,
     lang::{say, word},
+    offer::{find_offer, order_action, yuan},
     output::{self, plain},
     relay::{self, AliasCommand, RelayOptions},
     session::Session,
@@ -16,8 +17,8 @@ use ledger_core::{
     api::OpenGroupBuy,
     codec::{List, encode},
     crypto::{Digest, Domain},
-    fund::{Action, Cover, Filing, LineRequest, OfferIndex, Order, OrderRequest},
-    types::{Fen, GroupBuyId, HouseholdTag, ItemCode, OrderNo, Quantity, UnitPrice},
+    fund::{Cover, Filing, LineRequest, Order, OrderRequest},
+    types::{Fen, GroupBuyId, HouseholdTag, ItemCode, OrderNo, Quantity},
 };
 use std::{
     collections::BTreeMap,
@@ -214,13 +215,7 @@ fn unknown_household(detail: String) -> Failure {
 }
 
 fn submit(session: &Session, view: &OpenGroupBuy, request: OrderRequest) -> Result<(), Failure> {
-    session.submit_one(action(view, vec![request]))
-}
-
-/// The action that enters orders at the prices of the filing.
-pub(crate) fn action(view: &OpenGroupBuy, requests: Vec<OrderRequest>) -> Action {
-    let orders = List::new(requests).unwrap_or_default();
-    Action::Order { group_buy: view.id, filing: view.header.filing, orders }
+    session.submit_one(order_action(view, vec![request]))
 }
 
 fn replace(
@@ -313,45 +308,6 @@ fn line(
         return Err(say!("{quantity} of {code} costs nothing", "{quantity} 的 {code} 金额为零"));
     }
     Ok(LineRequest { offer, quantity })
-}
-
-/// The offer of an item at a price, or its only one.
-pub(crate) fn find_offer(
-    filing: &Filing,
-    item: ItemCode,
-    price: Option<UnitPrice>,
-) -> Result<OfferIndex, String> {
-    let offers: Vec<_> = (0u16..).zip(&filing.offers).filter(|(_, o)| o.item == item).collect();
-    let prices = || {
-        let prices = offers.iter().map(|(_, offer)| yuan(offer.price));
-        prices.collect::<Vec<_>>().join(", ")
-    };
-    match (offers.as_slice(), price) {
-        ([], _) => Err(say!("item {item} is not offered", "没有商品 {item}")),
-        ([(index, _)], None) => Ok(*index),
-        (_, None) => {
-            let prices = prices();
-            Err(say!(
-                "item {item} has several prices ({prices}); say which",
-                "商品 {item} 有几个单价（{prices}），请写明是哪一个"
-            ))
-        }
-        (_, Some(price)) => {
-            let found = offers.iter().find(|(_, offer)| offer.price == price);
-            found.map(|(index, _)| *index).ok_or_else(|| {
-                let (price, prices) = (yuan(price), prices());
-                say!(
-                    "item {item} is not offered at {price}, but at {prices}",
-                    "商品 {item} 的单价不是 {price}，而是 {prices}"
-                )
-            })
-        }
-    }
-}
-
-/// A price in yuan.
-pub(crate) fn yuan(price: UnitPrice) -> String {
-    Fen::new(u64::from(price.get())).to_yuan()
 }
 
 /// What an order file comes to.
@@ -513,7 +469,7 @@ fn import_orders(
     }
     import::run(session, items, report, |batch| {
         let requests = batch.iter().map(|item| item.content.clone()).collect();
-        session.submit(action(view, requests))
+        session.submit(order_action(view, requests))
     })
 }
 

@@ -9,7 +9,7 @@ use crate::{
     goods::quantity_text,
     lang::{say, word},
     names,
-    order::yuan,
+    offer::yuan,
     output::{self, Output, Tone},
     session::{Session, balance, now},
 };

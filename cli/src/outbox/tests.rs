@@ -9,6 +9,7 @@ use crate::{
     client::tests::{FakeNode, dead_node, listening_node},
     exit,
     genesis::tests::{member_key, orchard},
+    import::{self, Item, Report},
     lang::{self, Language},
     receipts::{ReceiptCommand, Receipts},
     session::{Outcome, Session, now},
@@ -681,4 +682,48 @@ fn what_was_heard_is_told_in_the_language_of_whoever_reads_it() {
     assert!(heard.text().ends_with("; a node has it, and no block yet"));
     let chinese = lang::within(Language::Zh, || heard.text());
     assert!(chinese.ends_with("有节点已收到，尚未进入区块"), "{chinese}");
+}
+
+#[test]
+fn an_import_that_stops_says_what_waits_and_the_same_import_again_finishes_it() {
+    let property = Property::new();
+    // Too large for two in one transaction, so that each is a transaction of its own.
+    let import = |session: &Session| {
+        let rows = (2..).zip(["W1", "W2", "W3"]);
+        let items = rows.map(|(row, number)| Item {
+            rows: vec![row],
+            content: money(number, 500),
+            bytes: 100_000,
+            work: 1,
+        });
+        let mut report = Report { lines: 3, ..Report::default() };
+        let entered = import::enter(
+            items.collect(),
+            &mut report,
+            |problem| problem.detail.clone(),
+            |batch| session.submit(batch[0].content.clone()),
+        );
+        (entered, report)
+    };
+    // The node hangs up on the second transaction, and never takes it in.
+    let ledger = property.ledger.clone();
+    let posts = std::cell::Cell::new(0);
+    let tired = listening_node(move |line, body| {
+        posts.set(posts.get() + usize::from(line.starts_with("POST")));
+        if posts.get() > 1 { None } else { honest(&ledger, line, body) }
+    });
+    let (stopped, report) = import(&property.at(&[&tired.url]));
+    assert!(stopped.expect_err("nobody answers").is_kept());
+    assert_eq!((report.new, report.in_outbox, report.not_sent), (1, 1, 1));
+    assert_eq!(report.lines, report.new + report.in_outbox + report.not_sent);
+    assert!(report.stopped().contains("1 signed and waiting in the outbox, 1 not sent"));
+    assert_eq!((property.waiting().len(), property.entries()), (1, 1));
+
+    let node = node(&property.ledger);
+    let session = property.at(&[&node.url]);
+    session.send_left_overs();
+    let (finished, report) = import(&session);
+    assert_eq!(finished, Ok(()));
+    assert_eq!((report.new + report.unchanged, report.in_outbox, report.not_sent), (3, 0, 0));
+    assert_eq!((property.waiting().len(), property.entries()), (0, 3), "nothing twice");
 }

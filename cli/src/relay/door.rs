@@ -265,15 +265,34 @@ fn group_at(chars: &[char], begin: usize) -> Option<(String, usize)> {
         let text: String = chars.get(begin..begin + letters)?.iter().collect();
         return (letters <= 2).then_some((text, begin + letters));
     }
+    if let Some(room) = spoken_room_at(chars, begin) {
+        return Some(room);
+    }
     let (thousandths, end) = number::number_at(chars, begin)?;
     let building = separator_at(chars, end).is_some_and(|(_, explicit)| explicit);
     (building && thousandths.is_multiple_of(1_000))
         .then(|| ((thousandths / 1_000).to_string(), end))
 }
 
+/// `二零一`: a room as it is said, digit by digit, behind a building.
+fn spoken_room_at(chars: &[char], begin: usize) -> Option<(String, usize)> {
+    const DIGITS: [&str; 10] = ["零〇", "一幺", "二", "三", "四", "五", "六", "七", "八", "九"];
+    let digit = |c: &char| (0..).zip(DIGITS).find(|(_, same)| same.contains(*c)).map(|(n, _)| n);
+    let digits: Vec<u32> =
+        chars.get(begin..)?.iter().map_while(digit).take(GROUP_DIGITS_MAX).collect();
+    let behind_building = begin
+        .checked_sub(1)
+        .and_then(|i| chars.get(i))
+        .is_some_and(|c| matches!(c, '杠' | '栋' | '幢' | '楼' | '座' | '元' | '-'));
+    (behind_building && digits.len() >= 3).then(|| {
+        let end = begin + digits.len();
+        (digits.into_iter().filter_map(|digit| char::from_digit(digit, 10)).collect(), end)
+    })
+}
+
 /// What stands between the numbers of a door; whether it can stand nowhere else.
 fn separator_at(chars: &[char], begin: usize) -> Option<(usize, bool)> {
-    const WORDS: [(&str, bool); 11] = [
+    const WORDS: [(&str, bool); 12] = [
         ("号楼", true),
         ("#楼", true),
         ("单元", true),
@@ -281,6 +300,8 @@ fn separator_at(chars: &[char], begin: usize) -> Option<(usize, bool)> {
         ("幢", true),
         ("楼", true),
         ("座", true),
+        // As 3-201 is said, and typed by voice.
+        ("杠", true),
         ("#", true),
         ("号", false),
         ("-", false),
@@ -354,6 +375,8 @@ mod tests {
             ("5-2-301", "5号楼2单元301"),
             ("5栋2单元301", "5号楼2单元301"),
             ("3栋 201", "3-201"),
+            ("三杠二零一", "3-201"),
+            ("3栋二〇幺室", "3-201"),
             ("王家大院", "王家大院"),
         ] {
             assert_eq!(doors().find(text).as_deref(), Some(number), "{text}");

@@ -5,6 +5,7 @@ use crate::{
     exit::Failure,
     input,
     lang::{say, word},
+    offer::find_offer,
 };
 use ledger_core::{
     fund::{Filing, OfferIndex},
@@ -25,6 +26,9 @@ pub(super) const WORDS_MAX: usize = 10_000;
 const GROUP_BUYS_MAX: usize = 30;
 /// Answer that says: nothing, leave it out.
 pub(super) const NOTHING: &str = "-";
+
+/// Answer that says: as if the entry had never been written; others of its household count.
+pub(super) const NEVER_WRITTEN: &str = "~";
 
 /// Everything that was answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +98,8 @@ pub(super) enum Fact {
     PriceSeen(String),
     /// An entry means this.
     Entry { written: String, reading: String },
+    /// Several entries mean this, each as [`Self::Entry`].
+    Entries(Vec<(String, String)>),
     /// Ask about words one by one; holds for this run only.
     OneByOne,
 }
@@ -182,6 +188,11 @@ impl Memory {
             Fact::OneByOne => {}
             Fact::ListGood(good) => self.list_mut(filing).good = Some(good.clone()),
             Fact::PriceSeen(price) => insert(&mut self.list_mut(filing).prices_seen, price),
+            Fact::Entries(entries) => {
+                for (written, reading) in entries.clone() {
+                    self.learn(&Fact::Entry { written, reading }, filing);
+                }
+            }
             Fact::Entry { written, reading } => {
                 if let Some(known) = slot(&mut self.list_mut(filing).readings, written) {
                     known.clone_from(reading);
@@ -252,6 +263,9 @@ impl Memory {
             for (written, reading) in &list.readings {
                 let meaning = match reading.as_str() {
                     NOTHING => word!("left out", "不算").to_owned(),
+                    NEVER_WRITTEN => {
+                        word!("as if never written", "当作没写，其他条照算").to_owned()
+                    }
                     reading => reading.to_owned(),
                 };
                 rows.push(row(&about(word!("entry of", "条目")), written, meaning));
@@ -304,14 +318,7 @@ pub(super) fn needs_price(filing: &Filing, item: ItemCode) -> bool {
 /// The offer that a code names, if it is exactly one.
 pub(super) fn offer_of(filing: &Filing, item: ItemCode, price: Option<&str>) -> Option<OfferIndex> {
     let price = price.map(input::price).transpose().ok()?;
-    let same = (0u16..)
-        .zip(&filing.offers)
-        .filter(|(_, offer)| offer.item == item && price.is_none_or(|price| offer.price == price));
-    let found: Vec<_> = same.map(|(index, _)| index).collect();
-    match found.as_slice() {
-        [one] => Some(*one),
-        _ => None,
-    }
+    find_offer(filing, item, price).ok()
 }
 
 #[cfg(test)]

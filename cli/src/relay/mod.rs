@@ -4,17 +4,42 @@
 //! asked and nothing of that household is sent. Prices are those of the filing, and a list that names
 //! another is asked about. Answers are remembered on this computer; names and rooms stay there too.
 //!
-//! `text` makes plain lines of what was pasted, `list` finds offers and entries in them, `token` cuts an
-//! entry into words, `reading` gives the words a meaning and collects questions, `plan` compares that with
-//! the ledger. All of these are pure; `import` asks, shows and sends.
+//! From the paste to the ledger:
+//!
+//! ```text
+//! text       plain lines of what was pasted
+//! list       which lines are entries      heading  what the lines above them offer
+//! token      words that are known             cut      the words of an entry (number, door)
+//! household  whose it is              beside   names, remarks, what may change an order
+//! intent     what it asks for         goods    which offers that means    portion  how much of them
+//! money      sums that it names       merge    what the household wrote before
+//! reader     all of this for each entry; a reading, with questions where anything is not clear
+//! plan       what a reading changes in the ledger
+//! console    asks the leader
+//! import     shows (show), remembers (memory) and sends
+//! ```
+//!
+//! Everything but `console`, `import` and the file of `memory` is pure. Names point upwards in this list only.
 
+mod beside;
+mod console;
+mod cut;
 mod door;
+mod goods;
+mod heading;
+mod household;
 mod import;
+mod intent;
+mod lines;
 mod list;
 mod memory;
+mod merge;
+mod money;
 mod number;
 mod plan;
+mod portion;
 mod question;
+mod reader;
 mod reading;
 mod show;
 #[cfg(test)]

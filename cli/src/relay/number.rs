@@ -37,10 +37,46 @@ pub(super) fn number_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
     match at(begin)? {
         c if c.is_ascii_digit() => digits_at(chars, begin),
         '半' => Some((500, begin + 1)),
+        c if vulgar(c).is_some() => Some((vulgar(c)?, begin + 1)),
         '俩' => Some((2_000, begin + 1)),
         '仨' => Some((3_000, begin + 1)),
         _ => chinese_at(chars, begin),
     }
+}
+
+/// The thousandths of ½ and the like.
+fn vulgar(c: char) -> Option<u64> {
+    match c {
+        '½' => Some(500),
+        '¼' => Some(250),
+        '¾' => Some(750),
+        _ => None,
+    }
+}
+
+/// `1/2斤`: the half that people write. Others, like 2/3斤, may as well be two or three.
+pub(super) fn fraction_at(chars: &[char], begin: usize) -> Option<(Amount, usize)> {
+    let before = begin.checked_sub(1).and_then(|i| chars.get(i));
+    if before.is_some_and(|c| c.is_ascii_digit() || matches!(c, '/' | '.' | '-')) {
+        return None;
+    }
+    let end = starts(chars, begin, "1/2")?;
+    if let Some((grams, end)) = weight_unit_at(chars, end) {
+        return grams.is_multiple_of(2).then_some((Amount::Grams(grams / 2), end));
+    }
+    let (unit, end) = count_unit_at(chars, end)?;
+    Some((Amount::Count { thousandths: 500, unit: unit.to_owned() }, end))
+}
+
+/// `一板半`, `1份半`, where nothing stands behind that may belong to 半.
+pub(super) fn and_a_half_at(chars: &[char], begin: usize) -> Option<(Amount, usize)> {
+    let (Amount::Count { thousandths, unit }, end) = measure_at(chars, begin)? else {
+        return None;
+    };
+    let end = starts(chars, end, "半")?;
+    let ends = chars.get(end).is_none_or(|c| c.is_ascii_digit() || *c == '+');
+    let amount = Amount::Count { thousandths: thousandths + 500, unit };
+    (ends && thousandths.is_multiple_of(1_000)).then_some((amount, end))
 }
 
 fn digits_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
@@ -55,6 +91,9 @@ fn digits_at(chars: &[char], begin: usize) -> Option<(u64, usize)> {
         }
     }
     let mut thousandths = whole * 1_000;
+    if let Some(part) = chars.get(i).copied().and_then(vulgar) {
+        return Some((thousandths + part, i + 1));
+    }
     if chars.get(i) == Some(&'.') && digit(i + 1).is_some() {
         i += 1;
         let mut place = 100;
@@ -232,6 +271,24 @@ mod tests {
         }
         assert_eq!(measure("0.3333斤"), None);
         assert_eq!(measure("99999999999斤"), None);
+    }
+
+    #[test]
+    fn halves_are_read_in_every_spelling_and_other_fractions_are_not() {
+        let chars = |text: &str| text.chars().collect::<Vec<_>>();
+        let half = |unit: &str, thousandths| Amount::Count { thousandths, unit: unit.into() };
+        assert_eq!(measure("½斤"), Some((Amount::Grams(250), 2)));
+        assert_eq!(measure("1½斤"), Some((Amount::Grams(750), 3)));
+        assert_eq!(fraction_at(&chars("1/2斤"), 0), Some((Amount::Grams(250), 4)));
+        assert_eq!(fraction_at(&chars("1/2盒"), 0), Some((half("盒", 500), 4)));
+        assert_eq!(and_a_half_at(&chars("一板半"), 0), Some((half("板", 1_500), 3)));
+        for text in ["2/3斤", "11/2斤", "1/2", "1/20斤"] {
+            assert_eq!(fraction_at(&chars(text), 0), None, "{text}");
+        }
+        assert_eq!(fraction_at(&chars("3/1/2斤"), 2), None, "3/1 is a door");
+        for text in ["1份半成品", "1份半斤", "半份半", "一斤半"] {
+            assert_eq!(and_a_half_at(&chars(text), 0), None, "{text}");
+        }
     }
 
     #[test]

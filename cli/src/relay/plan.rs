@@ -3,7 +3,10 @@
 //! Each household has one order of a list. Its number comes from the household's pseudonym in the group buy,
 //! so a list that is pasted again finds it, and it tells no more than the pseudonym beside it does.
 
-use super::reading::{Lines, Reading, Understood};
+use super::{
+    lines::Lines,
+    reading::{ReadEntry, Reading, Understood},
+};
 use crate::directory::Tags;
 use ledger_core::{
     api::OpenGroupBuy,
@@ -87,7 +90,7 @@ pub(super) fn plan(reading: &Reading, view: &OpenGroupBuy, tags: &Tags, list: &s
         }
         plan.changes.extend(change(number, tag, order, standing, &wanted.lines, &wanted.rows));
     }
-    let placed = |entry: &&super::reading::ReadEntry| {
+    let placed = |entry: &&ReadEntry| {
         matches!(entry.result, Understood::Asked(_)) && entry.household.is_none()
     };
     plan.unplaced = reading.entries.iter().filter(placed).count() + reading.too_many;

@@ -2,17 +2,18 @@
 
 use super::{
     door::Doors,
+    lines::cost,
     memory::{Fact, NOTHING, needs_price},
     number::{self, Amount},
-    reading::ReadEntry,
+    text,
 };
 use crate::{
     lang::{say, word},
-    order::yuan,
+    offer::yuan,
 };
 use ledger_core::{
     fund::{Filing, Offer, OfferIndex},
-    types::{ItemCode, Quantity, Unit},
+    types::{ItemCode, Unit},
 };
 use serde::Serialize;
 
@@ -33,8 +34,12 @@ pub(super) enum Subject {
     Price { word: String, list: String, filing: String },
     /// How much one of a unit is.
     Portion { word: String, unit: String },
+    /// How many pieces of the filing are what the list sells as one.
+    Pack { word: String, pack: String, filing: String },
     /// Whether these words are names or remarks.
     Words { words: Vec<String> },
+    /// Whether what stands below the line that closes the list counts.
+    Late,
     /// Who that is.
     Household { written: String },
     /// What an entry means.
@@ -68,15 +73,9 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where an entry stands.
-    pub(super) fn of(entry: &ReadEntry, key: &str) -> Self {
-        let ReadEntry { row, number, written, .. } = entry.clone();
-        Self { row, number, written, key: key.to_owned(), word: None }
-    }
-
     /// `第 10 条 2-203 苹果1斤`; the line of the text if the entry has no number.
     pub(super) fn text(&self) -> String {
-        let written = super::show::shortened(&self.written);
+        let written = text::shortened(&self.written);
         match (self.number, self.row) {
             (Some(number), _) => say!("entry {number} {written}", "第 {number} 条 {written}"),
             (None, row) => say!("line {row} {written}", "第 {row} 行 {written}"),
@@ -89,6 +88,42 @@ impl Place {
 pub(super) struct Choice {
     pub(super) text: String,
     pub(super) fact: Fact,
+}
+
+/// What an entry may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Meaning {
+    /// In words: what would be booked.
+    pub(super) text: String,
+    /// The entry, written so that it means nothing else.
+    pub(super) reading: String,
+}
+
+/// Why something is not understood.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// An answer is needed that holds for other entries, too.
+    Ask(Box<Question>),
+    /// The entry is not clear, for this reason; what it may mean, as far as that is known.
+    Unclear { reason: String, meanings: Vec<Meaning> },
+    /// How much of one good is not clear, for this reason; how much of its offer it may be.
+    HowMuch { reason: String, offer: OfferIndex, quantities: Vec<u64> },
+    /// The entry stands below the line that closes the list; such entries are asked about together.
+    Late,
+    /// Words stand where names stand; such words are asked about together.
+    Names(Vec<String>),
+}
+
+impl From<Question> for Trouble {
+    fn from(question: Question) -> Self {
+        Self::Ask(Box::new(question))
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(reason: String) -> Self {
+        Self::Unclear { reason, meanings: Vec::new() }
+    }
 }
 
 impl Question {
@@ -119,11 +154,24 @@ impl Question {
             Subject::Portion { word, unit } => {
                 say!("how much {word} is 1 {unit}?", "{word}的 1{unit}是多少？")
             }
+            Subject::Pack { word, pack, filing } => {
+                let pack = pack_text(pack);
+                say!(
+                    "the list sells {word} by {pack}, the filing by the piece ({filing}): how many pieces is that?",
+                    "接龙里{word}是{pack}，备案按件算（{filing}）：一份{pack}是几件？"
+                )
+            }
             Subject::Words { words } => {
                 let list = words.join(word!(", ", "、"));
                 say!(
                     "are these only names or remarks, which change no order: {list}?",
                     "这些只是称呼或备注、不影响订单吗：{list}？"
+                )
+            }
+            Subject::Late => {
+                say!(
+                    "below the line that closes the list: does it count?",
+                    "写在截单之后：还算吗？"
                 )
             }
             Subject::Household { written } => {
@@ -135,8 +183,11 @@ impl Question {
 
     /// The entries it is about: the first of them, or each word with its own.
     pub(super) fn about(&self) -> Vec<String> {
-        let most =
-            if matches!(self.subject, Subject::Words { .. }) { usize::MAX } else { PLACES_MAX };
+        let most = if matches!(self.subject, Subject::Words { .. } | Subject::Late) {
+            usize::MAX
+        } else {
+            PLACES_MAX
+        };
         let texts = self.places.iter().take(most).map(|place| match &place.word {
             Some(word) => {
                 let place = place.text();
@@ -161,11 +212,12 @@ impl Question {
             Subject::Portion { .. } => {
                 Some(word!("an amount, like 5斤, 300g or 2 pieces", "数量，如 5斤、300g、2件"))
             }
+            Subject::Pack { .. } => Some(word!("a number of pieces, like 5", "件数，如 5")),
             Subject::Household { .. } => {
                 Some(word!("a household of the directory", "住户册中的户号"))
             }
             Subject::Entry { .. } => Some(word!("the entry, written clearly", "重新写清楚的一条")),
-            Subject::Price { .. } | Subject::Words { .. } => None,
+            Subject::Price { .. } | Subject::Words { .. } | Subject::Late => None,
         }
     }
 
@@ -184,21 +236,45 @@ impl Question {
                 let amount = portion_text(typed)?;
                 Some(Fact::Portion { word: word.clone(), unit: unit.clone(), amount })
             }
+            Subject::Pack { word, pack, .. } => {
+                let amount = portion_text(typed).filter(|amount| !amount.ends_with('g'))?;
+                Some(Fact::Portion { word: word.clone(), unit: pack.clone(), amount })
+            }
             Subject::Household { written } => {
                 let number = doors.find(typed)?;
                 Some(Fact::Household { written: written.clone(), number })
             }
             Subject::Entry { written, .. } => {
-                let reading = super::text::line(typed).text;
+                let reading = text::line(typed).text;
                 let known = !reading.is_empty();
                 known.then(|| Fact::Entry { written: written.clone(), reading })
             }
-            Subject::Price { .. } | Subject::Words { .. } => None,
+            Subject::Price { .. } | Subject::Words { .. } | Subject::Late => None,
         }
     }
 }
 
-fn code_of(item: ItemCode, price: Option<&str>) -> String {
+/// `5斤装` for the pack that is kept as `2500克装`.
+fn pack_text(pack: &str) -> String {
+    let grams = pack.strip_suffix("克装").and_then(|grams| grams.parse::<u64>().ok());
+    let Some(grams) = grams else { return pack.to_owned() };
+    let kg = kilograms(grams);
+    match grams.is_multiple_of(500) {
+        true => {
+            let jin = grams / 500;
+            say!("{kg} kg", "{jin}斤装")
+        }
+        false => say!("{kg} kg", "{grams}克装"),
+    }
+}
+
+/// Grams as kilograms, like the ledger's own.
+pub(super) fn kilograms(grams: u64) -> String {
+    format!("{}.{:03}", grams / 1_000, grams % 1_000)
+}
+
+/// An offer as `--alias` names it.
+pub(super) fn code_of(item: ItemCode, price: Option<&str>) -> String {
     price.map_or_else(|| item.to_string(), |price| format!("{item}@{price}"))
 }
 
@@ -215,7 +291,7 @@ pub(super) fn typed_offer(typed: &str, filing: &Filing) -> Option<(ItemCode, Opt
 
 /// A portion as it is kept: kilograms after `g`, or pieces.
 pub(super) fn portion_text(typed: &str) -> Option<String> {
-    let chars: Vec<char> = super::text::line(typed).text.chars().filter(|c| *c != ' ').collect();
+    let chars: Vec<char> = text::line(typed).text.chars().filter(|c| *c != ' ').collect();
     let whole = match number::measure_at(&chars, 0) {
         Some((amount, end)) if end == chars.len() => amount,
         Some(_) => return None,
@@ -282,7 +358,7 @@ pub(super) fn portion_choices(
     let fact =
         |amount: String| Fact::Portion { word: word.to_owned(), unit: unit.to_owned(), amount };
     let grams = |grams: u64| {
-        let kg = Quantity::new(u32::try_from(grams).unwrap_or(u32::MAX)).to_text(Unit::Weight);
+        let kg = kilograms(grams);
         let text = match grams {
             500 => say!("1 jin ({kg} kg)", "1斤（{kg} 公斤）"),
             _ => say!("{kg} kg", "{kg} 公斤"),
@@ -290,15 +366,22 @@ pub(super) fn portion_choices(
         Choice { text, fact: fact(format!("{grams}g")) }
     };
     match offer.unit {
-        Unit::Piece => {
-            let price = yuan(offer.price);
-            let text = say!("1 piece, for {price}", "1 件，{price} 元");
-            vec![Choice { text, fact: fact("1".into()) }]
-        }
+        Unit::Piece => vec![pieces_choice(word, unit, offer, 1)],
         Unit::Weight => {
             let mut sizes: Vec<u64> = pack.into_iter().chain([500, 1_000]).collect();
             sizes.dedup();
             sizes.into_iter().map(grams).collect()
         }
     }
+}
+
+/// The choice that one of a unit is so many pieces of the filing.
+pub(super) fn pieces_choice(word: &str, unit: &str, offer: &Offer, count: u64) -> Choice {
+    let total = cost(offer, count).to_yuan();
+    let text = match count {
+        1 => say!("1 piece, for {total}", "1 件，{total} 元"),
+        _ => say!("{count} pieces, for {total}", "{count} 件，{total} 元"),
+    };
+    let (word, unit, amount) = (word.to_owned(), unit.to_owned(), count.to_string());
+    Choice { text, fact: Fact::Portion { word, unit, amount } }
 }

@@ -3,14 +3,17 @@
 
 use super::{
     door::Doors,
+    lines::total_of,
     list,
     memory::{Fact, Memory},
     plan::{self, Kind, Plan},
-    reading::{Knowledge, Reading, Understood, read, total_of},
+    reader::{self, Knowledge, read},
+    reading::{Reading, Understood},
     show, text,
 };
 use crate::{
     directory::{self, Tags},
+    lang::{self, Language},
     testing,
 };
 use ledger_core::{
@@ -21,6 +24,7 @@ use ledger_core::{
 };
 use proptest::prelude::*;
 use std::sync::LazyLock;
+use unicode_width::UnicodeWidthStr as _;
 
 /// Households of the community: buildings 1 to 6 with plain doors, building 12 with units, tower A.
 fn households() -> Vec<String> {
@@ -146,6 +150,9 @@ fn shop_named(name: &str) -> (OpenGroupBuy, Vec<(&'static str, &'static str)>) {
             shop(&[("lotus", PC, 8_800), ("custard", PC, 12_800), ("nuts", PC, 6_800)]),
             vec![("蛋黄莲蓉", "lotus"), ("流心奶黄", "custard"), ("五仁", "nuts")],
         ),
+        "rice" => {
+            (shop(&[("rice10", PC, 5_900)]), vec![("大米", "rice10"), ("崇明大米", "rice10")])
+        }
         other => panic!("no shop {other}"),
     }
 }
@@ -181,7 +188,8 @@ fn seen(list: &str, shop: &str) -> String {
     let (view, words) = shop_named(shop);
     let memory = remembered(&view, &words);
     let reading = read_with(list, &view, &memory);
-    let offered: Vec<String> = reading
+    let relay = reader::split(&text::lines(list), doors(), &reader::vocabulary_of(&memory));
+    let offered: Vec<String> = relay
         .offered
         .iter()
         .map(|good| {
@@ -197,8 +205,8 @@ fn seen(list: &str, shop: &str) -> String {
     format!(
         "{}\n\n{}\n\n{}",
         offered.join("\n"),
-        show::entries(&reading, &view.filing),
-        show::questions(&reading, &view.filing)
+        show::entries(&reading, &view.filing, None),
+        show::questions(&reading, &view.filing, None)
     )
 }
 
@@ -300,6 +308,20 @@ lists! {
     a54_lines_below_an_entry: "packs",
     a55_words_that_change_an_order: "veg",
     a56_times_floors_and_numbers: "veg",
+    a57_halves_and_multiples: "veg",
+    a58_halves_and_multiples_of_packs: "packs",
+    a59_packs_that_the_filing_does_not_know: "packs",
+    a60_a_pack_of_several_pieces: "packs",
+    b01_the_evening_in_pudong: "veg",
+    b02_typed_by_voice: "veg",
+    b03_price_corrected_in_the_middle: "packs",
+    b04_after_the_list_was_closed: "potato",
+    b05_quotes_of_others: "packs",
+    b06_full_and_half_width_in_hong_kong: "packs",
+    b07_emoji_for_goods: "packs",
+    b08_numbers_that_moved: "packs",
+    b09_corrections_late_in_the_evening: "veg",
+    b10_the_only_good_and_many_words: "rice",
 }
 
 #[test]
@@ -468,19 +490,60 @@ fn a_change_takes_one_line_and_names_what_would_be_lost() {
     let first = plan_of(&read_with(before, &view, &memory), &view);
     enter(&mut view, &first);
     let plan = plan_of(&read_with("1. 3-201 土豆3斤 白菜1斤\n", &view, &memory), &view);
-    let text = show::changes(&plan, &view.filing);
+    let text = show::changes(&plan, &view.filing, None);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
-        lines.get(1..3),
+        lines.get(2..5),
         Some(
             &[
-                "change    3-201: potato 1.000 kg → potato 1.500 kg; 5.46 → 7.44 yuan",
-                "not in the list any more  3-202: potato 1.000 kg; 3.96 yuan would be lost",
+                "change                    3-201      potato 1.000 kg → potato 1.500 kg  5.46 → 7.44",
+                "not in the list any more  3-202      potato 1.000 kg                    3.96 → 0.00",
+                "orders that are not in the list any more are withdrawn only if you say so",
             ][..]
-        )
+        ),
+        "{text}"
     );
     let none = plan_of(&read_with(before, &view, &memory), &view);
-    assert!(show::changes(&none, &view.filing).starts_with("Changes in the ledger: none"));
+    let none = show::changes(&none, &view.filing, None);
+    assert!(none.starts_with("Changes in the ledger: none"), "{none}");
+}
+
+#[test]
+fn a_wide_import_fits_the_terminal_and_loses_nothing() {
+    let (mut view, words) = shop_named("veg");
+    let memory = remembered(&view, &words);
+    let all = "土豆2斤 西红柿3斤 白菜4斤 鸡蛋2盒 大蒜1斤";
+    let before = format!("1. 3-201 {all}\n2. 3-202 {all}\n");
+    let first = plan_of(&read_with(&before, &view, &memory), &view);
+    enter(&mut view, &first);
+    let after = "晚上八点截止，明天上午十点到小区东门自提，带好袋子，迟到的请提前在群里说一声，谢谢各位邻居\n\
+        1. 3-201 土豆3斤 西红柿4斤 白菜5斤 鸡蛋3盒 大蒜2斤\n3. 3-203 土豆2斤 香菜1把 鸡蛋半盒\n";
+    let reading = read_with(after, &view, &memory);
+    let plan = plan_of(&reading, &view);
+    for language in [Language::En, Language::Zh] {
+        lang::within(language, || {
+            let shown = |width| {
+                [
+                    show::entries(&reading, &view.filing, width),
+                    show::questions(&reading, &view.filing, width),
+                    show::changes(&plan, &view.filing, width),
+                ]
+                .join("\n")
+            };
+            let letters = |text: &str| {
+                let mut letters: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
+                letters.sort_unstable();
+                letters
+            };
+            let whole = shown(None);
+            assert!(whole.lines().any(|line| line.width() > 100), "{whole}");
+            let folded = shown(Some(100));
+            assert!(folded.lines().all(|line| line.width() <= 100), "{folded}");
+            assert_eq!(letters(&folded), letters(&whole), "{folded}");
+            let narrow = shown(Some(50));
+            assert!(narrow.lines().all(|line| line.width() <= 50), "{narrow}");
+        });
+    }
 }
 
 #[test]
@@ -517,6 +580,107 @@ fn no_phone_number_is_ever_kept() {
     }
     let kept = memory.to_toml();
     assert!(kept.contains("王姐") && !kept.contains("1234"), "{kept}");
+}
+
+#[test]
+fn a_pack_is_counted_in_pieces_of_the_filing_once_that_is_said() {
+    let (view, words) = shop_named("packs");
+    let mut memory = remembered(&view, &words);
+    let list =
+        "#接龙\n土豆 10斤装 19.8\n西红柿 3斤装\n\n1. 3-201 土豆2份 西红柿1份\n2. 3-202 土豆30斤\n";
+    for _ in 0..2 {
+        let reading = read_with(list, &view, &memory);
+        let choice = &reading.questions.first().expect("a pack is asked about").choices[0];
+        memory.learn(&choice.fact, &view.filing);
+    }
+    let reading = read_with(list, &view, &memory);
+    assert_eq!(reading.questions, []);
+    // Ten jin are two pieces of the filing, which are 5 jin for 9.90.
+    assert_eq!(reading.households["3-201"].lines, [(0, 4), (1, 1)].into());
+    assert_eq!(reading.households["3-202"].lines, [(0, 6)].into());
+    // Another pack next week is another question.
+    let next = list.replace("10斤装 19.8", "15斤装").replace("30斤", "1份");
+    let reading = read_with(&next, &view, &memory);
+    assert!(reading.households.values().all(|wanted| wanted.open), "{reading:?}");
+}
+
+#[test]
+fn what_one_portion_was_last_week_does_not_hold_for_another_pack() {
+    let (view, words) = shop_named("veg");
+    let mut memory = remembered(&view, &words);
+    let portion = |word: &str, unit: &str, amount: &str| Fact::Portion {
+        word: word.into(),
+        unit: unit.into(),
+        amount: amount.into(),
+    };
+    memory.learn(&portion("土豆", "份", "3000g"), &view.filing);
+    let list = "土豆 3斤装 5.94\n1. 3-201 土豆2份\n";
+    assert!(read_with(list, &view, &memory).households["3-201"].open);
+    memory.learn(&portion("土豆", "份", "1500g"), &view.filing);
+    let reading = read_with(list, &view, &memory);
+    assert_eq!(reading.households["3-201"].lines, [(0, 3_000)].into());
+    // Half a portion of what is sold by weight is a weight.
+    let loose = "土豆 1.98/斤\n1. 3-201 土豆半份\n";
+    assert_eq!(read_with(loose, &view, &memory).households["3-201"].lines, [(0, 750)].into());
+}
+
+#[test]
+fn what_is_written_below_the_close_counts_if_the_leader_says_so_and_else_changes_nothing() {
+    let (view, words) = shop_named("potato");
+    let list = "土豆5斤 9.9元\n1. 3-201 2份\n截单了\n2. 3-201 取消\n3. 3-202 1份\n4. 3-201 2份\n";
+    let reading = read_with(list, &view, &remembered(&view, &words));
+    let [question] = reading.questions.as_slice() else { panic!("{:?}", reading.questions) };
+    assert_eq!((question.rows.as_slice(), question.choices.len()), (&[4, 5][..], 2));
+    let answered = |choice: usize| {
+        let mut memory = remembered(&view, &words);
+        memory.learn(&question.choices[choice].fact, &view.filing);
+        let mut reading = read_with(list, &view, &memory);
+        // Who has withdrawn and comes again says something new.
+        if let [again] = reading.questions.as_slice() {
+            memory.learn(&again.choices[choice].fact, &view.filing);
+            reading = read_with(list, &view, &memory);
+        }
+        assert_eq!(reading.questions, []);
+        kinds(&plan_of(&reading, &view))
+            .into_iter()
+            .map(|(household, _)| household.to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(answered(0), ["3-201", "3-202"]);
+    assert_eq!(answered(1), ["3-201"], "what was written in time stands");
+    // Somebody who writes later is asked about again.
+    let mut memory = remembered(&view, &words);
+    memory.learn(&question.choices[0].fact, &view.filing);
+    let later = read_with(&format!("{list}5. 3-203 1份\n"), &view, &memory);
+    assert_eq!(later.questions[0].rows, [6, 7]);
+}
+
+#[test]
+fn a_quotation_is_no_second_order() {
+    let (view, words) = shop_named("potato");
+    let mut memory = remembered(&view, &words);
+    let list =
+        "土豆5斤 9.9元\n1. 3-201 2份\n「3-201：2份」\n3-202 我也要1份\n\n「3-203：土豆3份」\n";
+    let reading = read_with(list, &view, &memory);
+    assert_eq!(reading.households["3-201"].lines, [(0, 2)].into());
+    assert_eq!(reading.households["3-202"].lines, [(0, 1)].into());
+    let [question] = reading.questions.as_slice() else { panic!("{:?}", reading.questions) };
+    memory.learn(&question.choices[1].fact, &view.filing);
+    let reading = read_with(list, &view, &memory);
+    assert!(reading.questions.is_empty() && !reading.households.contains_key("3-203"));
+}
+
+#[test]
+fn an_answer_about_part_of_a_piece_books_what_it_says() {
+    let (view, words) = shop_named("packs");
+    let mut memory = remembered(&view, &words);
+    let list = "土豆 5斤/份 9.9元\n鸡蛋 30枚/盒 18.8元\n1. 3-201 鸡蛋1盒\n2. 3-201 再加土豆1份半 鸡蛋1盒\n";
+    let reading = read_with(list, &view, &memory);
+    let [question] = reading.questions.as_slice() else { panic!("{:?}", reading.questions) };
+    assert_eq!(question.choices[1].text, "potato5 2, egg30 1: 38.60 yuan");
+    memory.learn(&question.choices[1].fact, &view.filing);
+    let reading = read_with(list, &view, &memory);
+    assert_eq!(reading.households["3-201"].lines, [(0, 2), (2, 2)].into());
 }
 
 proptest! {

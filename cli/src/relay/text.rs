@@ -7,6 +7,9 @@ pub(super) const PHONE: char = '\u{260e}';
 /// Digits in a row that can only be a phone number or another number that is no quantity.
 const PHONE_DIGITS_MIN: usize = 7;
 
+/// Longest text of an entry that is shown.
+const SHOWN_CHARS_MAX: usize = 40;
+
 /// A line in plain characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Line {
@@ -20,6 +23,14 @@ pub(super) struct Line {
     pub(super) struck: String,
     /// As it was pasted, without its number and without phone numbers.
     pub(super) original: String,
+}
+
+/// As much of an entry as a table or a question has room for.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// A character and whether it is crossed out.
@@ -121,7 +132,9 @@ fn plain_chars(line: &str) -> Vec<Marked> {
             '\u{fe0e}' | '\u{fe0f}' => {}
             _ if is_invisible(c) => {}
             _ => {
-                if let Some(number) = circled(c) {
+                if is_food(c) && stands_for_a_good(&chars, source.get(i..).unwrap_or_default()) {
+                    chars.push((c, struck));
+                } else if let Some(number) = circled(c) {
                     let first = chars.iter().all(|(c, _)| *c == ' ');
                     let text = if first { format!("{number}. ") } else { format!(" {number}号") };
                     chars.extend(text.chars().map(|c| (c, struck)));
@@ -173,7 +186,6 @@ fn plain_char(c: char) -> char {
         '×' | '✖' | '✕' | '╳' | '*' | '⨯' => '×',
         '➕' | '﹢' => '+',
         '¥' | '￥' => '¥',
-        '½' => '半',
         '❌' | '❎' => '❌',
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe63}' | '\u{2500}' => '-',
         '!' | ':' | '~' | '=' | '"' | '\'' | '\\' | '^' | '_' | '`' | '…' | '“' | '”' | '‘'
@@ -182,6 +194,25 @@ fn plain_char(c: char) -> char {
         c if c.is_ascii_lowercase() => c.to_ascii_uppercase(),
         c => simplified(c),
     }
+}
+
+/// Pictures of what can be eaten.
+fn is_food(c: char) -> bool {
+    matches!(c, '\u{1f32d}'..='\u{1f37f}' | '\u{1f400}'..='\u{1f43c}' | '\u{1f950}'..='\u{1f96f}'
+        | '\u{1f980}'..='\u{1f9cb}' | '\u{1fad0}'..='\u{1fadf}')
+}
+
+/// 🥔x2: a picture before a number stands for a good; beside a name, as in 土豆🥔2份, it is decoration.
+fn stands_for_a_good(before: &[Marked], after: &[char]) -> bool {
+    let last = before.iter().rev().map(|(c, _)| *c).find(|c| *c != ' ');
+    let named = last.is_some_and(|c| !c.is_ascii() && c.is_alphabetic());
+    let next = after.iter().find(|c| !matches!(c, ' ' | '\u{fe0e}' | '\u{fe0f}')).copied();
+    let counts = next.map(plain_char).is_some_and(|c| {
+        c.is_ascii_digit()
+            || matches!(c, 'X' | '×' | '+' | '半')
+            || "一二两三四五六七八九十".contains(c)
+    });
+    !named && counts
 }
 
 /// Emoji, arrows and dingbats.
@@ -210,8 +241,13 @@ fn simplified(c: char) -> char {
 /// A dash in a door is one; several are decoration.
 fn blank_dashes(chars: &mut [Marked]) {
     let is_dash = |chars: &[Marked], i: usize| chars.get(i).is_some_and(|(c, _)| *c == '-');
+    // - - - - - - between a quotation and its answer
+    let only = chars.iter().all(|(c, _)| matches!(c, '-' | ' '));
     let runs: Vec<bool> = (0..chars.len())
-        .map(|i| is_dash(chars, i) && (is_dash(chars, i + 1) || (i > 0 && is_dash(chars, i - 1))))
+        .map(|i| {
+            let beside = is_dash(chars, i + 1) || (i > 0 && is_dash(chars, i - 1));
+            is_dash(chars, i) && (only || beside)
+        })
         .collect();
     for (slot, run) in chars.iter_mut().zip(runs) {
         if run {
