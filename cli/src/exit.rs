@@ -149,6 +149,11 @@ impl Failure {
         matches!(self.code, UNREACHABLE | INCOMPLETE)
     }
 
+    /// Whether it is that nobody answers.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.code == UNREACHABLE
+    }
+
     /// Whether there is nothing to tell.
     pub(crate) fn is_silent(&self) -> bool {
         self.message.is_empty()

@@ -8,7 +8,8 @@ use crate::{
     exit::Failure,
     lang::say,
     output::{self, Progress},
-    session::{self, Entered, Outcome, Session},
+    refusal,
+    session::{Entered, Outcome, Session},
 };
 use ledger_core::{api::Problem, fund::BATCH_MAX, transaction::TRANSACTION_BYTES_MAX};
 use serde::Serialize;
@@ -82,7 +83,7 @@ impl Report {
             if session.output.is_json() {
                 session.output.data("", &self)?;
             }
-            return Err(session::refusal(None, reason));
+            return Err(refusal::failure(None, reason));
         }
         let mut text = self.summary();
         for RefusedRow { row, reason } in &self.refused {

@@ -26,6 +26,7 @@ mod output;
 mod pay;
 mod proof;
 mod receipts;
+mod refusal;
 mod relay;
 mod session;
 mod settle;

@@ -10,7 +10,7 @@ use crate::{
 };
 use anstream::{AutoStream, ColorChoice, adapter::strip_str};
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, Table};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use ledger_core::types::{BusinessDate, TimestampMs};
 use serde::Serialize;
@@ -206,6 +206,10 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// Columns and lines of the terminal that stdout is, if it is one.
 pub(crate) fn screen() -> Option<(usize, usize)> {
+    #[cfg(test)]
+    if let Some(columns) = tests::COLUMNS.get() {
+        return Some((columns, 24));
+    }
     if cfg!(test) || !io::stdout().is_terminal() {
         return None;
     }
@@ -230,34 +234,27 @@ pub(crate) fn table_within(
     headings: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> String {
-    let rows: Vec<Vec<String>> =
+    let mut rows: Vec<Vec<String>> =
         rows.into_iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     if rows.is_empty() {
         return word!("none", "没有").to_owned();
     }
-    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
-    let widths: Vec<usize> = headings
-        .iter()
-        .enumerate()
-        .map(|(column, heading)| cells(column).map(|c| c.width()).fold(heading.width(), usize::max))
-        .collect();
-    let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-    let width = width.filter(|width| *width < whole);
     if let Some(width) = width {
-        let widest = widths.iter().copied().max().unwrap_or_default();
-        if width < whole - widest + COLUMN_MIN {
-            return lists(width, headings, &rows);
+        match wrapping(width, headings, &rows) {
+            Wrapping::Needless => {}
+            Wrapping::Of { column, room } => {
+                for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+                    *cell = wrap(cell, room).join("\n");
+                }
+            }
+            Wrapping::TooNarrow => return lists(width, headings, &rows),
         }
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    if let Some(width) = width {
-        // The last column is padded as well.
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(width + GAP).unwrap_or(u16::MAX));
-    }
     table.set_header(headings);
     table.add_rows(&rows);
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
     for (position, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP as u16));
         let mut filled = cells(position).filter(|cell| !cell.is_empty()).peekable();
@@ -274,6 +271,48 @@ fn is_number(text: &str) -> bool {
     let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "0"));
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     all_digits(whole) && all_digits(decimals)
+}
+
+/// How a table comes to fit a terminal.
+enum Wrapping {
+    /// It does already.
+    Needless,
+    /// By wrapping its widest column to so many columns of the terminal.
+    Of { column: usize, room: usize },
+    /// It does not: that column would be left too little, or its numbers would have to be broken.
+    TooNarrow,
+}
+
+fn wrapping(width: usize, headings: &[&str], rows: &[Vec<String>]) -> Wrapping {
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
+    let widths = headings.iter().enumerate().map(|(column, heading)| {
+        (cells(column).map(|cell| cell.width()).fold(heading.width(), usize::max), column)
+    });
+    let widths: Vec<_> = widths.collect();
+    let whole =
+        widths.iter().map(|(width, _)| width).sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    let Some(&(widest, column)) = widths.iter().max().filter(|_| whole > width) else {
+        return Wrapping::Needless;
+    };
+    let room = (width + widest).saturating_sub(whole);
+    let heading = headings.get(column).map_or(0, |heading| heading.width());
+    let least = cells(column).map(|cell| longest_number(cell)).fold(heading, usize::max);
+    if room < COLUMN_MIN.max(least) {
+        return Wrapping::TooNarrow;
+    }
+    Wrapping::Of { column, room }
+}
+
+/// What numbers, amounts, dates and times are made of.
+fn is_of_number(c: char) -> bool {
+    c.is_ascii_digit() || ".,:-+%¥".contains(c)
+}
+
+/// Columns of the longest number in a text.
+fn longest_number(text: &str) -> usize {
+    let runs =
+        text.split(|c| !is_of_number(c)).filter(|run| run.contains(|c: char| c.is_ascii_digit()));
+    runs.map(str::width).max().unwrap_or_default()
 }
 
 /// A table as lists, one for each row.
@@ -306,8 +345,13 @@ pub(crate) fn pairs_within(width: Option<usize>, pairs: &[(&str, String)]) -> St
     text.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
+/// A text of sentences in lines that fit the terminal.
+pub(crate) fn wrapped(text: &str) -> String {
+    width().map_or_else(|| text.to_owned(), |width| wrap(text, width).join("\n"))
+}
+
 /// Cuts a text into lines of so many columns, at blanks or between Chinese characters; a longer word is
-/// cut within.
+/// cut within, but never a number: that would be another one to whoever reads it.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
@@ -326,11 +370,14 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
                 (earlier, cut) = (cut, line.len());
             }
             if taken + c_width > width && !line.is_empty() && c != ' ' {
-                let rest = line.split_off(if cut == 0 { line.len() } else { cut });
-                lines.push(line.trim_end().to_owned());
-                line = rest;
-                taken = line.width();
-                (earlier, cut) = (0, 0);
+                let at = if cut == 0 { before_number(&line, c) } else { cut };
+                if at > 0 {
+                    let rest = line.split_off(at);
+                    lines.push(line.trim_end().to_owned());
+                    line = rest;
+                    taken = line.width();
+                    (earlier, cut) = (0, 0);
+                }
             }
             line.push(c);
             taken += c_width;
@@ -341,6 +388,11 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     lines
+}
+
+/// Where a word that goes on with this character is cut: at its end, or before the number there.
+fn before_number(word: &str, next: char) -> usize {
+    if !is_of_number(next) { word.len() } else { word.trim_end_matches(is_of_number).len() }
 }
 
 /// A moment as a clock in China shows it.
@@ -355,8 +407,21 @@ pub(crate) fn date(day: BusinessDate) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static COLUMNS: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// Does something as on a terminal of so many columns.
+    pub(crate) fn on_a_terminal<T>(columns: usize, work: impl FnOnce() -> T) -> T {
+        COLUMNS.set(Some(columns));
+        let done = work();
+        COLUMNS.set(None);
+        done
+    }
 
     #[test]
     fn texts_of_others_cannot_move_the_cursor() {
@@ -431,6 +496,22 @@ mod tests {
         assert_eq!(wrap("", 5), [""]);
         assert_eq!(wrap("一\n二", 5), ["一", "二"]);
         assert_eq!(wrap("宽宽", 1), ["宽", "宽"]);
+        // No number is cut, however little room there is.
+        assert_eq!(wrap("1234567.89", 5), ["1234567.89"]);
+        assert_eq!(wrap("ab¥1234567.89 c", 5), ["ab", "¥1234567.89", "c"]);
+        assert_eq!(wrap("付1234567.89元", 6), ["付", "1234567.89", "元"]);
+    }
+
+    #[test]
+    fn no_number_is_broken_however_narrow_the_terminal() {
+        let amount = "-1234567890.12";
+        let row =
+            vec!["ab12cd".to_owned(), amount.into(), format!("结算 veg-0105，付供应商{amount}元")];
+        for width in 1..80 {
+            let headings = ["PROPOSAL", "AMOUNT", "WHAT IT SAYS"];
+            let text = table_within(Some(width), &headings, [row.clone(), row.clone()]);
+            assert_eq!(text.matches(amount).count(), 4, "{width}:\n{text}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     exit::Failure,
     files, input,
     lang::{say, word},
-    outbox::{durable, in_one_line, make_private_folder, words},
+    outbox::{in_one_line, words},
     output, proof,
     session::Session,
     tx,
@@ -100,9 +100,11 @@ impl Receipts {
         id: &TransactionId,
         text: &str,
     ) -> Result<PathBuf, Failure> {
-        make_private_folder(&self.folder)?;
         let path = self.folder.join(format!("{:012}-{id}{EXTENSION}", index.get()));
-        durable(&path, format!("{}\n", text.trim()).as_bytes()).map_err(|error| {
+        let text = format!("{}\n", text.trim());
+        let written = files::make_private_folder(&self.folder)
+            .and_then(|()| files::durable(&path, text.as_bytes()));
+        written.map_err(|error| {
             let path = path.display();
             Failure::setup(say!(
                 "cannot keep the receipt in {path}: {error}",

@@ -209,7 +209,10 @@ const TEXTS: &[(&str, &str)] = &[
         "Custodian: proposes to pay a payee of a settled group buy",
         "保管方：提议向已结算团购的收款方付款",
     ),
-    ("Whom", "付给谁"),
+    (
+        "Whom: a part (supplier, leader, property, delivery, packing), or the name of the member who earns it",
+        "付给谁：写收入项目（supplier、leader、property、delivery、packing，或 供应商、团长、物业、配送、分拣），或收款成员的名称",
+    ),
     ("Every payee that has earned something", "所有应得款项的收款方"),
     (
         "From which channel; else one of yours that holds enough",

@@ -132,7 +132,7 @@ fn list(outbox: &Outbox, session: &Session) -> Result<(), Failure> {
                     expired: now >= body.expires,
                     reached_nobody: note.reached_nobody,
                     tried_at_ms: note.tried_at_ms,
-                    last_error: note.heard.as_ref().map(Heard::text),
+                    last_error: note.heard.as_ref().map(|heard| session.tell_heard(heard)),
                     last_heard: note.heard,
                     earlier: content.earlier,
                 });

@@ -172,7 +172,7 @@ fn movement_kind(movement: &Movement) -> &'static str {
         Movement::ChargeDifference { .. } => word!("who owes what is missing", "短款归责"),
         Movement::FoundDifference { .. } => word!("missing money was found", "短款找回"),
         Movement::RepayReceivable { .. } => word!("a member pays what it owes", "成员还款"),
-        Movement::GiveReserve { .. } => word!("a gift to a reserve", "捐入专项"),
-        Movement::SpendReserve { .. } => word!("spend a reserve", "动用专项"),
+        Movement::GiveReserve { .. } => word!("a gift to a reserve", "捐入公益金"),
+        Movement::SpendReserve { .. } => word!("spend a reserve", "动用公益金"),
     }
 }
