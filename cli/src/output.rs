@@ -106,6 +106,15 @@ pub(crate) fn print_aside(text: &str) {
     let _ = PROGRESS.suspend(|| writeln!(io::stderr(), "{text}"));
 }
 
+/// Tells on stderr why a command ends early.
+pub(crate) fn print_failure(failure: &Failure) {
+    let error = paint(Tone::Bad, word!("error: ", "错误："));
+    let hint = failure.hint().map_or(String::new(), |hint| {
+        format!("\n{}{hint}", paint(Tone::Hint, word!("help: ", "提示：")))
+    });
+    print_aside(&format!("{error}{}{hint}", failure.message()));
+}
+
 fn coloured(text: &str, choice: ColorChoice) -> Cow<'_, str> {
     match choice {
         ColorChoice::Never => Cow::Owned(strip_str(text).to_string()),

@@ -2,6 +2,7 @@
 
 use crate::{
     approve::Words,
+    clock::now,
     directory::Tags,
     exit::Failure,
     import::{self, Item, Report},
@@ -9,7 +10,7 @@ use crate::{
     lang::{say, word},
     names::{self, channel_name},
     output,
-    session::{Session, balance, now},
+    session::{Session, balance},
     table_file::{self, Row},
 };
 use clap::{Args, Subcommand};

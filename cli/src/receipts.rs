@@ -6,13 +6,13 @@
 //! verified each time before anything is said of it.
 
 use crate::{
+    entry,
     exit::Failure,
     files, input,
     lang::{say, word},
     outbox::{in_one_line, words},
     output, proof,
     session::Session,
-    tx,
 };
 use clap::Subcommand;
 use ledger_core::{
@@ -197,7 +197,7 @@ pub(crate) fn run(command: &ReceiptCommand, session: &Session) -> Result<(), Fai
                 let out = out.display();
                 session.output.note(&say!("written to {out}", "已写入 {out}"));
             }
-            tx::show_proven(&proven, session)
+            entry::show_proven(&proven, session)
         }
         ReceiptCommand::Verify { files } => verify(&receipts, files, session),
     }
@@ -242,7 +242,7 @@ fn line(path: &Path, session: &Session) -> Result<Line, Failure> {
     let (author, what, group_buy) = match &proven.entry {
         Entry::Transaction(signed) => {
             let Transaction { author, action, .. } = &signed.transaction;
-            (Some(session.names()?.name(*author)), words::what(action), words::group_buy(action))
+            (Some(session.names()?.name(*author)), words::what(action), action.group_buy())
         }
         Entry::System(_) => (None, word!("a deadline", "到期事项").to_owned(), None),
         Entry::Evidence(_) => (None, word!("evidence", "违规证据").to_owned(), None),

@@ -18,14 +18,14 @@ use ledger_core::{
     crypto::TransactionId,
     fund::{AccountId, Action, ChannelId, Policy},
     refusal::Refusal,
-    types::{Code, Fen, GroupBuyId, Height, LogIndex, TimestampMs},
+    types::{Code, Fen, GroupBuyId, Height, LogIndex},
 };
 use serde::Serialize;
 use std::{
     cell::{OnceCell, RefCell},
     io::Read as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 /// The longest that a command waits for a decision, in seconds: a signature lives no longer.
@@ -407,19 +407,6 @@ fn state_home(environment: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> 
     let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_STATE_HOME").filter(|path| path.is_absolute());
     base.or_else(|| Some(set("HOME")?.join(".local/state"))).map(|base| base.join("tuan"))
-}
-
-/// The time now, by this computer's clock.
-///
-/// # Errors
-/// A setup [`Failure`] if the clock stands before 1970.
-pub(crate) fn now() -> Result<TimestampMs, Failure> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    let ms = since.and_then(|since| u64::try_from(since.as_millis()).ok());
-    ms.map(TimestampMs::new).ok_or_else(|| {
-        Failure::setup(word!("this computer's clock is wrong", "本机时钟不对"))
-            .help(word!("set the clock", "请校准时钟"))
-    })
 }
 
 /// The balance of an account among those that a node shows.

@@ -284,6 +284,27 @@ mod tests {
     }
 
     #[test]
+    fn a_status_fits_a_narrow_terminal() {
+        let mut status = explain::tests::healthy();
+        status.height = Height::new(1_234_567_890);
+        let nodes =
+            [("http://10.1.2.3:7101", None), ("http://10.1.2.4:7101", Some("no answer in time"))];
+        let nodes = nodes.map(|(url, trouble)| Asked {
+            url: url.into(),
+            node: trouble.is_none().then(|| "property".into()),
+            height: trouble.is_none().then_some(status.height),
+            trouble: trouble.map(Into::into),
+        });
+        for columns in [50, 80] {
+            let told = output::tests::on_a_terminal(columns, || {
+                let told = || format!("{}\n\n{}", describe(&status), table(&nodes));
+                format!("{}\n\n{}", told(), lang::within(Language::Zh, told))
+            });
+            insta::assert_snapshot!(format!("status_{columns}"), told);
+        }
+    }
+
+    #[test]
     fn scripts_learn_from_the_exit_code_whether_the_chain_can_go_on() {
         let outcome = |status: &Status| {
             let answer = serde_json::to_string(status).expect("is JSON");

@@ -5,7 +5,7 @@
 //! asked when the others do not answer, and one that answers is forgotten here. So the file may be lost,
 //! stale or wrong; that costs time and never changes an answer.
 
-use crate::files;
+use crate::{clock, files};
 use serde::{Deserialize, Serialize};
 use std::{
     cell::RefCell,
@@ -13,7 +13,7 @@ use std::{
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 /// The file in the user's folder.
@@ -117,8 +117,8 @@ impl Silent {
 }
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    since.and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or_default()
+    // By a clock that stands before 1970 nothing is remembered.
+    clock::now().map_or(0, |now| now.get())
 }
 
 #[cfg(test)]

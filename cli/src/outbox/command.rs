@@ -7,10 +7,11 @@ use super::{
     words,
 };
 use crate::{
+    clock::now,
     exit::Failure,
     lang::{say, word},
     output::{self, plain},
-    session::{Entered, Outcome, Session, now},
+    session::{Entered, Outcome, Session},
 };
 use clap::{Args, Subcommand};
 use ledger_core::{
@@ -125,7 +126,7 @@ fn list(outbox: &Outbox, session: &Session) -> Result<(), Failure> {
                 waiting.push(Line {
                     id: content.id(),
                     what: words::what(&body.action),
-                    group_buy: words::group_buy(&body.action),
+                    group_buy: body.action.group_buy(),
                     author: names.name(body.author),
                     signed_at_ms: content.signed_at,
                     expires_ms: body.expires,
@@ -389,4 +390,37 @@ fn ask(yes: bool, what: &str) -> Result<(), Failure> {
 /// The short id in the name of an entry.
 fn short(name: &str) -> String {
     name.rsplit('-').next().unwrap_or(name).chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::{self, Language};
+
+    #[test]
+    fn what_waits_is_listed_on_narrow_terminals_without_breaking_a_number() {
+        let heard =
+            "a node refuses it (payment W1 was recorded as ¥1234567.89), but another may have it";
+        let line = || Line {
+            id: TransactionId::new([0xab; 32]),
+            what: "books 1234567.89 yuan that came in as W1".into(),
+            group_buy: "veg-0105".parse().ok(),
+            author: "leader-li".into(),
+            signed_at_ms: TimestampMs::new(1_767_225_600_000),
+            expires_ms: TimestampMs::new(1_767_229_200_000),
+            expired: true,
+            reached_nobody: false,
+            tried_at_ms: None,
+            last_heard: None,
+            last_error: Some(heard.into()),
+            earlier: Vec::new(),
+        };
+        for columns in [50, 80] {
+            let told = output::tests::on_a_terminal(columns, || {
+                let english = table(&[line()]);
+                format!("{english}\n\n{}", lang::within(Language::Zh, || table(&[line()])))
+            });
+            insta::assert_snapshot!(format!("outbox_{columns}"), told);
+        }
+    }
 }

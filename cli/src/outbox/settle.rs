@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     client::{Client, Place},
+    clock::now,
     exit::Failure,
     lang::{say, word},
     output, proof,
     receipts::Receipts,
-    session::{Entered, Outcome, Session, now},
+    session::{Entered, Outcome, Session},
 };
 use ledger_core::{
     api::{EntryView, Problem},

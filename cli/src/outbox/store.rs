@@ -10,11 +10,11 @@ use super::{
     words,
 };
 use crate::{
+    clock::now,
     exit::Failure,
     files,
     lang::{self, Language, say, word},
     output,
-    session::now,
 };
 use ledger_core::{
     crypto::{ChainId, TransactionId},

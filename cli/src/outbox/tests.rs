@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     client::tests::{FakeNode, dead_node, listening_node},
+    clock::now,
     exit,
     genesis::tests::{member_key, orchard},
     lang::{self, Language},
     receipts::{ReceiptCommand, Receipts},
-    session::{Outcome, Session, now},
+    session::{Outcome, Session},
     signer::Signer,
 };
 use genesis::Genesis;

@@ -1,13 +1,7 @@
 //! What an action says, in a few words, and whether the ledger would take it twice.
 
-use crate::{
-    approve::group_buy_of,
-    lang::{say, word},
-};
-use ledger_core::{
-    fund::{Action, FilingDecision, Movement, Receipt},
-    types::GroupBuyId,
-};
+use crate::lang::{say, word};
+use ledger_core::fund::{Action, FilingDecision, Movement, Receipt};
 
 /// Whether the ledger could take the same action a second time, because neither a number nor a state of
 /// the books rules that out.
@@ -58,25 +52,6 @@ pub(super) fn same_but_for_time(one: &Action, other: &Action) -> bool {
             *one == Receipt { received_at: one.received_at, ..*other }
         }
         _ => one == other,
-    }
-}
-
-/// The group buy that an action is about.
-pub(crate) fn group_buy(action: &Action) -> Option<GroupBuyId> {
-    match action {
-        Action::File(filing) => Some(filing.group_buy),
-        Action::DecideFiling { group_buy, .. }
-        | Action::Order { group_buy, .. }
-        | Action::RecordPayments { group_buy, .. }
-        | Action::ConfirmPayments { group_buy, .. }
-        | Action::RefusePayment { group_buy, .. }
-        | Action::ConfirmPurchaseOrder { group_buy, .. }
-        | Action::Deliver { group_buy, .. } => Some(*group_buy),
-        Action::SignGoodsNote(note) => Some(note.group_buy),
-        Action::Propose(movement) => group_buy_of(movement),
-        Action::ReceiveUnidentified(_) | Action::Approve { .. } | Action::RejectProposal { .. } => {
-            None
-        }
     }
 }
 
