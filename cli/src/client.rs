@@ -29,6 +29,8 @@ use std::{cell::Cell, path::Path, thread, time::Duration};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a node may keep silent before it begins to answer: one that is frozen is passed over then.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a node may take to say how it is: the answer is short and needs no work.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one question may take in all.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The refusal that says nothing about the transaction: the node has no room.
@@ -184,7 +186,7 @@ impl Client {
     /// named. All are asked at once: one that is frozen does not hold up the others.
     pub(crate) fn statuses(&self) -> Vec<(&str, Result<Status, Failure>)> {
         let (agent, authorization) = (&self.agent, self.authorization.as_deref());
-        let ask = |url: &str| get(agent, authorization, url, "/v1/status", ANSWER_TIMEOUT);
+        let ask = |url: &str| get(agent, authorization, url, "/v1/status", STATUS_TIMEOUT);
         let answers: Vec<_> = thread::scope(|scope| {
             let asked: Vec<_> =
                 self.nodes.iter().map(|url| scope.spawn(move || ask(url))).collect();
@@ -295,6 +297,16 @@ impl Client {
                 ));
             }
             let reasons = reasons.join(word!("; ", "；"));
+            if lacking {
+                return Failure::incomplete(say!(
+                    "no node that answers has an entry {index} yet; others are silent: {reasons}",
+                    "应答的节点中还没有条目 {index}；其余节点没有应答：{reasons}"
+                ))
+                .help(say!(
+                    "`tuan status` says how many entries the log has",
+                    "用 tuan status 查看账本现有多少条"
+                ));
+            }
             Failure::incomplete(say!(
                 "no node shows entry {index}: {reasons}",
                 "没有节点提供条目 {index}：{reasons}"
@@ -411,7 +423,8 @@ impl Client {
     }
 
     fn silence(&self, node: usize, error: &ureq::Error) -> String {
-        format!("{}: {}", self.nodes[node], why_silent(error))
+        let (url, why) = (&self.nodes[node], why_silent(error));
+        say!("{url}: {why}", "{url}：{why}")
     }
 
     /// Remembers whether a node answered. With a single one there is no order to choose.

@@ -49,12 +49,17 @@ pub(crate) fn describe(entry: &Entry, session: &Session) -> Result<String, Failu
             let author = session.names()?.name(body.author);
             let what = words::what(&body.action);
             let what = match body.action.group_buy() {
-                Some(group_buy) => format!("{group_buy}: {what}"),
+                Some(group_buy) => say!("{group_buy}: {what}", "{group_buy}：{what}"),
                 None => what,
             };
             let action = serde_json::to_string_pretty(&body.action)
                 .map_err(|error| Failure::bug(format!("the action is not JSON: {error}")))?;
-            say!("signed by {author}\n{what}\n{action}", "签署人：{author}\n{what}\n{action}")
+            let told =
+                say!("signed by {author}\n{what}\n{action}", "签署人：{author}\n{what}\n{action}");
+            match body.action.group_buy() {
+                Some(group_buy) => session.tags_if_known(&group_buy)?.with_numbers(&told),
+                None => told,
+            }
         }
         Entry::System(system) => {
             let at = output::time(system.deadline.at);

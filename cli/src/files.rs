@@ -1,7 +1,10 @@
 //! Files on this computer: those that a user names, never written over; and those that `tuan` keeps in the
 //! user's folder, private and whole.
 
-use crate::{exit::Failure, lang::say};
+use crate::{
+    exit::Failure,
+    lang::{say, word},
+};
 use std::{
     fs::{self, File},
     io::{self, Write as _},
@@ -34,9 +37,10 @@ pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Failure> {
 fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         let failure = Failure::setup(say!(
-            "cannot write {}: {error}",
-            "无法写入 {}：{error}",
-            path.display()
+            "cannot write {}: {}",
+            "无法写入 {}：{}",
+            path.display(),
+            because(&error)
         ));
         if error.kind() == std::io::ErrorKind::AlreadyExists {
             failure.help(say!(
@@ -50,6 +54,22 @@ fn write_with_mode(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
     file.write_all(content).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// Why the system does not let us, as people would say it.
+pub(crate) fn because(error: &io::Error) -> String {
+    use io::ErrorKind;
+    let told = match error.kind() {
+        ErrorKind::NotFound => word!("there is no such file or folder", "没有这个文件或文件夹"),
+        ErrorKind::PermissionDenied => word!("permission denied", "没有权限"),
+        ErrorKind::AlreadyExists => word!("it is there already", "已经存在"),
+        ErrorKind::StorageFull => word!("the disk is full", "磁盘已满"),
+        ErrorKind::ReadOnlyFilesystem => word!("the disk is read-only", "磁盘为只读"),
+        ErrorKind::IsADirectory => word!("it is a folder", "这是一个文件夹"),
+        ErrorKind::NotADirectory => word!("it is no folder", "这不是文件夹"),
+        _ => return say!("the system says: {error}", "系统提示：{error}"),
+    };
+    told.to_owned()
 }
 
 /// Writes a private file so that it is there completely or not at all, also after a power cut; returns it,

@@ -122,6 +122,13 @@ impl Report {
                 ),
             };
         }
+        if self.is_one_thing && !dry_run && refused == 0 {
+            let ok = output::ok();
+            return match *new {
+                0 => say!("{ok}the ledger says so already", "{ok}账本中已有"),
+                _ => say!("{ok}entered{proof}", "{ok}已录入{proof}"),
+            };
+        }
         let verb = if *dry_run { say!("would be new", "将新增") } else { say!("new", "新增") };
         let ok = if refused == 0 { output::ok() } else { "" };
         say!(
@@ -226,8 +233,11 @@ pub(crate) fn run<T: Clone>(
     );
     drop(progress);
     if let Err(failure) = entered {
-        let summary = report.summary();
-        session.output.note(&say!("stopped after: {summary}", "中止，此前：{summary}"));
+        if report.new + report.sent + report.unchanged > 0 || !report.refused.is_empty() {
+            let summary = report.summary();
+            let summary = summary.strip_prefix(output::ok()).unwrap_or(&summary);
+            session.output.note(&say!("stopped after: {summary}", "中止，此前：{summary}"));
+        }
         return Err(failure);
     }
     report.finish(session)

@@ -12,7 +12,7 @@ use anstream::{AutoStream, ColorChoice, adapter::strip_str};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use ledger_core::types::{BusinessDate, TimestampMs};
+use ledger_core::types::{BusinessDate, DurationMs, TimestampMs};
 use serde::Serialize;
 use std::{
     borrow::Cow,
@@ -106,13 +106,27 @@ pub(crate) fn print_aside(text: &str) {
     let _ = PROGRESS.suspend(|| writeln!(io::stderr(), "{text}"));
 }
 
-/// Tells on stderr why a command ends early.
+/// Tells on stderr why a command ends early, in lines that fit the terminal if stderr is one.
 pub(crate) fn print_failure(failure: &Failure) {
-    let error = paint(Tone::Bad, word!("error: ", "错误："));
-    let hint = failure.hint().map_or(String::new(), |hint| {
-        format!("\n{}{hint}", paint(Tone::Hint, word!("help: ", "提示：")))
-    });
-    print_aside(&format!("{error}{}{hint}", failure.message()));
+    let columns = io::stderr().is_terminal().then(|| terminal_size::terminal_size_of(io::stderr()));
+    let columns = columns.flatten().map(|(columns, _)| usize::from(columns.0));
+    print_aside(&failure_within(columns, failure));
+}
+
+fn failure_within(columns: Option<usize>, failure: &Failure) -> String {
+    let part = |tone, name: &str, text: &str| {
+        let text = format!("{name}{text}");
+        let text = columns.map_or_else(|| text.clone(), |columns| wrap(&text, columns).join("\n"));
+        match text.strip_prefix(name) {
+            Some(rest) => format!("{}{rest}", paint(tone, name)),
+            None => text,
+        }
+    };
+    let error = part(Tone::Bad, word!("error: ", "错误："), failure.message());
+    match failure.hint() {
+        Some(hint) => format!("{error}\n{}", part(Tone::Hint, word!("help: ", "提示："), hint)),
+        None => error,
+    }
 }
 
 fn coloured(text: &str, choice: ColorChoice) -> Cow<'_, str> {
@@ -321,7 +335,7 @@ fn is_of_number(c: char) -> bool {
 fn longest_number(text: &str) -> usize {
     let runs =
         text.split(|c| !is_of_number(c)).filter(|run| run.contains(|c: char| c.is_ascii_digit()));
-    runs.map(str::width).max().unwrap_or_default()
+    runs.map(str::width).filter(|width| *width <= NUMBER_CHARS_MAX).max().unwrap_or_default()
 }
 
 /// A table as lists, one for each row.
@@ -399,14 +413,31 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Longest run of digits that is a number; what is longer is a hash, and may be cut.
+const NUMBER_CHARS_MAX: usize = 32;
+
 /// Where a word that goes on with this character is cut: at its end, or before the number there.
 fn before_number(word: &str, next: char) -> usize {
-    if !is_of_number(next) { word.len() } else { word.trim_end_matches(is_of_number).len() }
+    let before = word.trim_end_matches(is_of_number).len();
+    if is_of_number(next) && word.len() - before < NUMBER_CHARS_MAX { before } else { word.len() }
 }
 
 /// A moment as a clock in China shows it.
 pub(crate) fn time(at: TimestampMs) -> String {
     at.to_china_time()
+}
+
+/// A length of time, in the largest unit up to hours that gives a whole number.
+pub(crate) fn duration(duration: DurationMs) -> String {
+    let ms = duration.get();
+    let units = [
+        (3_600_000, word!("h", "小时")),
+        (60_000, word!("min", "分钟")),
+        (1_000, word!("s", "秒")),
+    ];
+    let unit = units.into_iter().find(|(unit, _)| ms.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or((1, word!("ms", "毫秒")));
+    format!("{} {name}", ms / unit)
 }
 
 /// A day as people write it.
@@ -443,6 +474,11 @@ pub(crate) mod tests {
         assert_eq!(time(TimestampMs::new(1_767_225_600_000)), "2026-01-01 08:00:00");
         assert_eq!(time(TimestampMs::new(u64::MAX)), format!("{} ms", u64::MAX));
         assert_eq!(date(BusinessDate::new(20_260_105)), "2026-01-05");
+        for (ms, text) in
+            [(86_400_000, "24 h"), (5_400_000, "90 min"), (30_000, "30 s"), (1, "1 ms")]
+        {
+            assert_eq!(duration(DurationMs::new(ms)), text);
+        }
     }
 
     fn proposals() -> Vec<Vec<String>> {
@@ -521,6 +557,22 @@ pub(crate) mod tests {
             let text = table_within(Some(width), &headings, [row.clone(), row.clone()]);
             assert_eq!(text.matches(amount).count(), 4, "{width}:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_failure_fits_a_narrow_terminal_and_breaks_no_number() {
+        let failure = Failure::refused(
+            "渠道 wechat 的资金：现有 ¥1234567.89，需要 ¥7654321.00（拒绝编号 700）",
+        )
+        .help("请减少金额，或先补足缺少的款项");
+        let told = crate::lang::within(crate::lang::Language::Zh, || {
+            coloured(&failure_within(Some(30), &failure), ColorChoice::Never).into_owned()
+        });
+        assert_eq!(
+            told,
+            "错误：渠道 wechat 的资金：现有\n¥1234567.89，需要 ¥7654321.00\n（拒绝编号 700）\n\
+             提示：请减少金额，或先补足缺少\n的款项"
+        );
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Receipts {
         let written = files::make_private_folder(&self.folder)
             .and_then(|()| files::durable(&path, text.as_bytes()));
         written.map_err(|error| {
-            let path = path.display();
+            let (path, error) = (path.display(), files::because(&error));
             Failure::setup(say!(
                 "cannot keep the receipt in {path}: {error}",
                 "无法保存回执 {path}：{error}"
@@ -121,8 +121,12 @@ impl Receipts {
     /// Names of the receipts in the order of the log, at most the last [`RECEIPTS_MAX`].
     fn names(&self) -> Result<Vec<String>, Failure> {
         let unreadable = |error: io::Error| {
-            let folder = self.folder.display();
+            let (folder, error) = (self.folder.display(), files::because(&error));
             Failure::setup(say!("cannot read {folder}: {error}", "无法读取 {folder}：{error}"))
+                .help(word!(
+                    "see to it that you may read it, or name another folder with --state",
+                    "请确认您有权读取，或用 --state 指定其他文件夹"
+                ))
         };
         let files = match fs::read_dir(&self.folder) {
             Ok(files) => files,

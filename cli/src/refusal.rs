@@ -213,6 +213,23 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_comes_with_its_values_and_one_of_another_version_is_no_mistake() {
+        let refusal = Refusal::TotalDiffers { expected: Fen::new(1_234), given: Fen::new(5) };
+        let problem = Problem::refusal(&refusal);
+        let json = serde_json::to_string(&problem).expect("is JSON");
+        assert!(
+            json.contains(r#""reason":{"total_differs":{"expected":1234,"given":5}}"#),
+            "{json}"
+        );
+        assert_eq!(serde_json::from_str::<Problem>(&json).expect("reads"), problem);
+        for other in ["total_differs2", "malformed"] {
+            let json = json.replace("total_differs", other);
+            let read = serde_json::from_str::<Problem>(&json).expect("reads");
+            assert_eq!(read, Problem { reason: None, ..problem.clone() });
+        }
+    }
+
+    #[test]
     fn only_what_can_never_be_taken_again_is_refused_for_good() {
         let no_order = |_: &str| None;
         let problem = |refusal: Refusal| Problem::refusal(&refusal);

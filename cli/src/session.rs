@@ -4,6 +4,7 @@ use crate::{
     client::{self, Client},
     directory::{Directory, Tags},
     exit::Failure,
+    files::because,
     genesis as founding,
     lang::{self, Language, say, word},
     names::{Names, did_you_mean},
@@ -96,9 +97,13 @@ fn access_token(
                 std::fs::File::open(file)?.take(limit).read_to_string(&mut text)?;
                 Ok(text)
             };
-            let path = file.display();
             Some(read().map_err(|error| {
-                Failure::setup(say!("cannot read {path}: {error}", "读不了 {path}：{error}"))
+                let (path, error) = (file.display(), because(&error));
+                Failure::setup(say!("cannot read {path}: {error}", "无法读取 {path}：{error}"))
+                    .help(word!(
+                        "name the file of the access token with --token-file",
+                        "请用 --token-file 指定访问令牌文件"
+                    ))
             })?)
         }
         None => environment.filter(|text| !text.trim().is_empty()),

@@ -14,8 +14,8 @@ use ledger_core::{
     api::{AccountView, GroupBuySummary, OpenGroupBuy, ProposalView},
     codec::List,
     fund::{
-        AccountId, ChannelId, FeePart, Movement, PayTo, PaymentState, Payout, Policy, REFUNDS_MAX,
-        RefundItem,
+        AccountId, ChannelId, FeePart, Movement, PayTo, PaymentState, Payout, Phase, Policy,
+        REFUNDS_MAX, RefundItem,
     },
     types::{Code, Fen, GroupBuyId, HouseholdTag, MemberId, PaymentNo},
 };
@@ -144,7 +144,7 @@ pub(crate) fn settle(command: &SettleCommand, session: &Session) -> Result<(), F
     match command {
         SettleCommand::Propose { group_buy } => {
             let view = session.group_buy(group_buy)?;
-            if view.header.phase == ledger_core::fund::Phase::Settled {
+            if view.header.phase == Phase::Settled {
                 return session.already_done(&say!("{group_buy} is settled", "{group_buy} 已结算"));
             }
             let payable = balance(&view.accounts, &AccountId::Payable);
@@ -163,11 +163,28 @@ pub(crate) fn settle(command: &SettleCommand, session: &Session) -> Result<(), F
 
 fn pay(args: &PayArgs, session: &Session) -> Result<(), Failure> {
     let view = session.group_buy(&args.group_buy)?;
+    if view.header.phase != Phase::Settled {
+        let phase = names::phase(view.header.phase);
+        return Err(Failure::refused(say!(
+            "{} is {phase}: its payees are paid once it is settled",
+            "{} 的状态为“{phase}”：结算之后才能付款给收款方",
+            view.id
+        ))
+        .help(say!(
+            "`tuan settle propose` comes first, then the committee's `tuan settle approve`",
+            "请先由物业 tuan settle propose，再由居委会 tuan settle approve"
+        )));
+    }
     let waiting = session.client.proposals()?;
-    let payees = match &args.to {
+    let left = |payee: Payee| {
+        let waits = proposed(&waiting, &args.group_buy, payee.pay_to());
+        balance(&view.accounts, &payee.account()).saturating_sub(waits)
+    };
+    let mut payees = match &args.to {
         Some(to) => named(to, &view, &session.names()?)?,
         None => Payee::ALL.to_vec(),
     };
+    payees.retain(|payee| left(*payee) > Fen::ZERO);
     if payees.len() > 1 && (args.number.is_some() || args.amount.is_some()) {
         let to = args.to.as_deref().unwrap_or_default();
         let parts: Vec<_> = payees.iter().map(|payee| payee.words()[0]).collect();
@@ -186,12 +203,7 @@ fn pay(args: &PayArgs, session: &Session) -> Result<(), Failure> {
     };
     let mut payouts = Vec::new();
     for payee in payees {
-        let waits = proposed(&waiting, &args.group_buy, payee.pay_to());
-        let earned = balance(&view.accounts, &payee.account()).saturating_sub(waits);
-        let amount = args.amount.unwrap_or(earned);
-        if earned == Fen::ZERO {
-            continue;
-        }
+        let amount = args.amount.unwrap_or_else(|| left(payee));
         let number = args.number.unwrap_or_else(|| payout_number(&view, payee));
         let payout = Payout { channel: custody.take(amount)?, number, amount };
         payouts.push(Movement::PayOut { group_buy: view.id, to: payee.pay_to(), payout });

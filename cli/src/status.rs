@@ -7,7 +7,7 @@ use crate::{
     exit::Failure,
     lang::{say, word},
     names::{self, Names},
-    output::{self, plain},
+    output::{self, Progress, plain},
     session::Session,
 };
 use clap::Subcommand;
@@ -115,10 +115,7 @@ pub(crate) fn run(command: &StatusCommand, session: &Session) -> Result<(), Fail
     let mut text: Vec<_> = findings.iter().map(|said| said.sentence.clone()).collect();
     text.extend(nodes.iter().filter_map(|asked| {
         let (url, trouble) = (&asked.url, asked.trouble.as_ref()?);
-        Some(say!(
-            "From here {url} is of no use: {trouble}.",
-            "从本机访问 {url} 不成功：{trouble}。"
-        ))
+        Some(say!("Asked from here, {url}: {trouble}.", "从本机访问 {url}：{trouble}。"))
     }));
     let text = output::wrapped(&text.join("\n"));
     let can_proceed = can_proceed(&status);
@@ -138,7 +135,10 @@ fn ask(session: &Session) -> Result<(Status, Vec<Asked>), Failure> {
     };
     let (mut first, mut failure, mut reasons) = (None, None, Vec::new());
     let mut nodes = Vec::new();
-    for (url, answer) in session.client.statuses() {
+    let progress = Progress::start(word!("asking the nodes", "询问各节点"));
+    let answers = session.client.statuses();
+    drop(progress);
+    for (url, answer) in answers {
         let url = url.to_owned();
         let asked = Asked { url: url.clone(), node: None, height: None, trouble: None };
         let trouble = match answer {
@@ -152,7 +152,7 @@ fn ask(session: &Session) -> Result<(Status, Vec<Asked>), Failure> {
             Err(error) => error,
         };
         let message = trouble.message().to_owned();
-        reasons.push(format!("{url}: {message}"));
+        reasons.push(say!("{url}: {message}", "{url}：{message}"));
         if !trouble.is_unreachable() {
             failure = failure.or(Some(trouble));
         }
@@ -230,16 +230,17 @@ fn describe(status: &Status) -> String {
         word!("CLOCK", "时钟"),
     ];
     let peers = output::table(&headings, peers);
-    say!(
+    let facts = say!(
         "{name} ({chain}), node of {node}, version {version}, times in UTC+8\n\
          height {height} at {at}, round {round} {step}{waiting}\n\
          log {entries} entries, state root {root}\n\
-         mempool {mempool}, clock offset {clock}{disk}\n\n{peers}",
+         mempool {mempool}, clock offset {clock}{disk}",
         "{name}（{chain}），{node} 的节点，版本 {version}，时间为 UTC+8\n\
          高度 {height}，{at}，第 {round} 轮 {step}{waiting}\n\
          日志 {entries} 条，状态根 {root}\n\
-         待处理 {mempool}，时钟偏差 {clock}{disk}\n\n{peers}"
-    )
+         待处理 {mempool}，时钟偏差 {clock}{disk}"
+    );
+    format!("{}\n\n{peers}", output::wrapped(&facts))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     exit::Failure,
+    files::because,
     input,
     lang::{say, word},
     output::{self, Output},
@@ -97,7 +98,7 @@ fn read_contribution(path: &Path, text: &str) -> Result<Received, Failure> {
 /// The files of a folder, by name.
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |error: std::io::Error| {
-        let folder = folder.display();
+        let (folder, error) = (folder.display(), because(&error));
         Failure::setup(say!("cannot read {folder}: {error}", "无法读取 {folder}：{error}"))
             .help(say!("check the name of the folder", "请确认文件夹名称"))
     };

@@ -19,8 +19,14 @@ use ledger_core::{
     types::{GroupBuyId, TimestampMs},
 };
 use serde::Serialize;
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _},
+    time::Duration,
+};
 
+/// How long to wait for an entry after another was waited for in vain: if the chain stands still, not as
+/// long as for the first.
+const AFTER_WAITING: Duration = Duration::from_secs(3);
 /// Shortest beginning of an id that names an entry.
 const PREFIX_MIN: usize = 6;
 
@@ -236,7 +242,7 @@ fn named(outbox: &Outbox, texts: &[String]) -> Result<Vec<String>, Failure> {
 
 fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failure> {
     let mut tried = Vec::new();
-    let mut silence = false;
+    let (mut silence, mut stands_still) = (false, false);
     for name in named(outbox, ids)? {
         let one = match outbox.take(&name)? {
             Taken::Gone => continue,
@@ -244,7 +250,13 @@ fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failu
                 // Nobody answered a moment ago; the rest would only wait for the same.
                 Tried::new(&kept.content, Kind::Unreachable, word!("not tried", "未尝试"))
             }
-            Taken::Kept(mut kept) => try_one(&mut kept, session),
+            Taken::Kept(mut kept) => {
+                let patience = match stands_still {
+                    true => session.patience().map(|patience| patience.min(AFTER_WAITING)),
+                    false => session.patience(),
+                };
+                try_one(&mut kept, patience, session)
+            }
             Taken::Busy => {
                 let text = word!("another tuan works on it", "另一个 tuan 正在处理").to_owned();
                 Tried { id: short(&name), outcome: Kind::Busy, text, transaction: None }
@@ -254,9 +266,14 @@ fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failu
             }
         };
         silence = one.outcome == Kind::Unreachable;
+        stands_still = one.outcome == Kind::Left;
         tried.push(one);
     }
-    let mut lines: Vec<_> = tried.iter().map(|one| format!("{}: {}", one.id, one.text)).collect();
+    let line = |one: &Tried| {
+        let Tried { id, text, .. } = one;
+        say!("{id}: {text}", "{id}：{text}")
+    };
+    let mut lines: Vec<_> = tried.iter().map(line).collect();
     if lines.is_empty() {
         lines.push(word!("ok: nothing waits in the outbox", "完成：待发箱是空的").to_owned());
     }
@@ -264,8 +281,8 @@ fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failu
     verdict(&tried)
 }
 
-fn try_one(kept: &mut Kept, session: &Session) -> Tried {
-    let settled = session.settle(kept, session.patience(), SignAgain::Yes);
+fn try_one(kept: &mut Kept, patience: Option<Duration>, session: &Session) -> Tried {
+    let settled = session.settle(kept, patience, SignAgain::Yes);
     let content = &kept.content;
     match settled {
         Ok(Settled::Done(outcome)) => {
@@ -293,7 +310,8 @@ fn try_one(kept: &mut Kept, session: &Session) -> Tried {
 impl Tried {
     fn new(content: &Content, outcome: Kind, text: &str) -> Self {
         let what = words::what(content.action());
-        let text = format!("{what}: {}", plain(text));
+        let text = plain(text);
+        let text = say!("{what}: {text}", "{what}：{text}");
         Self { id: content.id().short(), outcome, text, transaction: None }
     }
 }

@@ -83,9 +83,11 @@ impl Reason {
     fn text(&self) -> String {
         match self {
             Self::Said(text) => plain(text),
-            Self::NoBlockYet => {
-                word!("a node has it, and no block yet", "有节点已收到，尚未进入区块").to_owned()
-            }
+            Self::NoBlockYet => word!(
+                "a node has it, and no block yet (`tuan status --explain` may say why)",
+                "有节点已收到，尚未进入区块（可用 tuan status --explain 查看原因）"
+            )
+            .to_owned(),
             Self::NoReceipt(log_index) => say!(
                 "a node says that it is entry {log_index}, and none gives the receipt",
                 "有节点称其为条目 {log_index}，但没有节点给出回执"
@@ -96,7 +98,7 @@ impl Reason {
 
 /// Several reasons in one line.
 pub(super) fn reasons_text(reasons: &[Reason]) -> String {
-    reasons.iter().map(Reason::text).collect::<Vec<_>>().join("; ")
+    reasons.iter().map(Reason::text).collect::<Vec<_>>().join(word!("; ", "；"))
 }
 
 /// What came of sending.

@@ -126,6 +126,10 @@ impl Heard {
                 let heard = reasons_text(reasons);
                 say!("no node answers: {heard}", "没有节点应答：{heard}")
             }
+            Self::Unclear { reasons } if reasons.contains(&Reason::NoBlockYet) => {
+                let heard = reasons_text(reasons);
+                say!("not decided yet: {heard}", "尚未入账：{heard}")
+            }
             Self::Unclear { reasons } => {
                 let heard = reasons_text(reasons);
                 say!("nobody says what became of it: {heard}", "尚不知道结果：{heard}")
@@ -166,10 +170,10 @@ impl Heard {
         };
         match self {
             Self::Refused { detail, detail_zh, reason } => {
-                let length = |reason: &&Box<Refusal>| {
+                let is_short = |reason: &Refusal| {
                     serde_json::to_string(reason).is_ok_and(|json| json.len() <= REASON_BYTES_MAX)
                 };
-                let reason = reason.as_ref().filter(length).cloned();
+                let reason = reason.as_ref().filter(|reason| is_short(reason)).cloned();
                 let detail_zh = detail_zh.as_ref().map(cut);
                 Self::Refused { detail: cut(detail), detail_zh, reason }
             }
@@ -300,8 +304,12 @@ impl Outbox {
     /// Names of the entries, oldest first.
     pub(super) fn names(&self) -> Result<Vec<String>, Failure> {
         let unreadable = |error: io::Error| {
-            let folder = self.folder.display();
+            let (folder, error) = (self.folder.display(), files::because(&error));
             Failure::setup(say!("cannot read {folder}: {error}", "无法读取 {folder}：{error}"))
+                .help(word!(
+                    "see to it that you may read it, or name another folder with --state",
+                    "请确认您有权读取，或用 --state 指定其他文件夹"
+                ))
         };
         let found = match fs::read_dir(&self.folder) {
             Ok(found) => found,
@@ -522,7 +530,7 @@ fn read_note(entry: &Path) -> Note {
 }
 
 fn cannot_keep(path: &Path, error: &io::Error) -> Failure {
-    let path = path.display();
+    let (path, error) = (path.display(), files::because(error));
     Failure::setup(say!("cannot write {path}: {error}", "无法写入 {path}：{error}")).help(say!(
         "nothing was sent; make room, or name another folder with --state",
         "尚未发送任何内容；请腾出空间，或用 --state 指定其他文件夹"
@@ -538,6 +546,12 @@ fn remove(path: &Path) -> Result<(), Failure> {
     };
     let path = path.display();
     removed.map_err(|error| {
-        Failure::setup(say!("cannot remove {path}: {error}", "无法删除 {path}：{error}"))
+        let error = files::because(&error);
+        Failure::setup(say!("cannot remove {path}: {error}", "无法删除 {path}：{error}")).help(
+            word!(
+                "see to it that you may write there; nothing is lost",
+                "请确认您有权写入该处；没有内容丢失"
+            ),
+        )
     })
 }
