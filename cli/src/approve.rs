@@ -134,8 +134,7 @@ pub(crate) fn of_group_buy<'a>(
     id: &GroupBuyId,
     kind: impl Fn(&Movement) -> bool,
 ) -> Vec<&'a ProposalView> {
-    let of =
-        |view: &&ProposalView| group_buy_of(&view.movement) == Some(*id) && kind(&view.movement);
+    let of = |view: &&ProposalView| view.movement.group_buy() == Some(*id) && kind(&view.movement);
     waiting.iter().filter(of).collect()
 }
 
@@ -453,7 +452,7 @@ impl Words {
 
     /// The single parts of a movement, for whoever signs it.
     fn details(&self, movement: &Movement, session: &Session) -> Result<Vec<String>, Failure> {
-        let tags = match group_buy_of(movement) {
+        let tags = match movement.group_buy() {
             Some(id) => session.tags_if_known(&id)?,
             None => Tags::default(),
         };
@@ -522,32 +521,6 @@ pub(crate) fn payee(to: PayTo) -> &'static str {
         PayTo::Fee(part) => {
             FeePart::ALL.get(usize::from(part)).map_or("unknown payee", |p| p.name())
         }
-    }
-}
-
-/// The group buy that a movement belongs to.
-pub(crate) fn group_buy_of(movement: &Movement) -> Option<GroupBuyId> {
-    match movement {
-        Movement::Identify { group_buy, .. }
-        | Movement::Refund { group_buy, .. }
-        | Movement::Deliver { group_buy, .. }
-        | Movement::Settle { group_buy, .. }
-        | Movement::PayOut { group_buy, .. }
-        | Movement::Cancel { group_buy }
-        | Movement::PayUnclaimed { group_buy, .. }
-        | Movement::BearChannelFee { group_buy, .. } => Some(*group_buy),
-        Movement::DecideGoods(note) => Some(note.group_buy),
-        Movement::ReturnUnidentified { .. }
-        | Movement::Bounce { .. }
-        | Movement::Transfer { .. }
-        | Movement::ChannelFee { .. }
-        | Movement::TopUpChannelFee { .. }
-        | Movement::Difference { .. }
-        | Movement::ChargeDifference { .. }
-        | Movement::FoundDifference { .. }
-        | Movement::RepayReceivable { .. }
-        | Movement::GiveReserve { .. }
-        | Movement::SpendReserve { .. } => None,
     }
 }
 

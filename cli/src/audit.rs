@@ -5,6 +5,7 @@
 
 use crate::{
     exit::{self, Failure},
+    files::because,
     input,
     lang::say,
     names,
@@ -219,7 +220,8 @@ fn wrong_answer(detail: &str) -> Failure {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::setup(say!("cannot write {}: {error}", "无法写入 {}：{error}", path.display()))
+    let (path, error) = (path.display(), because(error));
+    Failure::setup(say!("cannot write {path}: {error}", "无法写入 {path}：{error}"))
         .help(say!("check the folder and the room on the disk", "请检查文件夹和磁盘空间"))
 }
 
@@ -242,11 +244,13 @@ fn verify(
     entropy: &[u8; 32],
 ) -> Result<Report, Failure> {
     let unreadable = |error: io::Error| {
-        Failure::setup(say!("cannot read {}: {error}", "无法读取 {}：{error}", folder.display()))
-            .help(say!(
+        let (folder, error) = (folder.display(), because(&error));
+        Failure::setup(say!("cannot read {folder}: {error}", "无法读取 {folder}：{error}")).help(
+            say!(
                 "name a folder made by `tuan audit fetch`",
                 "请给出由 `tuan audit fetch` 生成的文件夹"
-            ))
+            ),
+        )
     };
     let mut present = BTreeSet::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -336,7 +340,8 @@ fn verify_file(
     progress: &Progress,
 ) -> Result<(), Failure> {
     let unreadable = |error: &io::Error| {
-        Failure::setup(say!("cannot read {}: {error}", "无法读取 {}：{error}", path.display()))
+        let (path, error) = (path.display(), because(error));
+        Failure::setup(say!("cannot read {path}: {error}", "无法读取 {path}：{error}"))
             .help(say!("check the disk, or fetch the archive again", "请检查磁盘，或重新复制存档"))
     };
     let file = fs::File::open(path).map_err(|error| unreadable(&error))?;

@@ -258,10 +258,10 @@ fn facts(filing: &Filing, names: &Names) -> String {
         filing.minimum.amount.to_yuan()
     );
     let retention = say!(
-        "{} %, after-sale window {} h",
-        "{}%，售后期 {} 小时",
+        "{} %, after-sale window {}",
+        "{}%，售后期 {}",
         Fen::new(u64::from(filing.retention_basis_points)).to_yuan(),
-        filing.after_sale_window.get() / 3_600_000
+        output::duration(filing.after_sale_window)
     );
     let facts = output::pairs(&[
         (word!("supplier", "供应商"), format!("{}{declared}", names.name(filing.supplier))),

@@ -1,11 +1,13 @@
 //! Talking to nodes: any of them will do, and none is believed.
 //!
-//! A question goes to the node that answered last, then to the others; one that is in trouble (5xx) is
-//! passed over like one that is silent. Handing a transaction in is said here in its single steps;
+//! A question goes to the node that answered last, then to the others, and last to those that lately kept
+//! silent ([`silent`]); one that is in trouble (5xx) is passed over like one that is silent. Handing a transaction in is said here in its single steps;
 //! [`crate::outbox`] puts them together. What a node says about the ledger counts once its receipt
 //! verifies ([`crate::proof`]).
 //!
 //! Source: DESIGN D13.
+
+mod silent;
 
 use crate::{
     exit::Failure,
@@ -20,12 +22,15 @@ use ledger_core::{
     types::{GroupBuyId, Height, LogIndex},
 };
 use serde::de::DeserializeOwned;
-use std::{cell::Cell, time::Duration};
+use silent::Silent;
+use std::{cell::Cell, path::Path, thread, time::Duration};
 
-/// How long a connection may take to open.
+/// How long a connection may take to open: two attempts of a line that loses packets.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a node may keep silent before it begins to answer: one that is frozen is passed over then.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a node may take to say how it is: the answer is short and needs no work.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one question may take in all.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// The refusal that says nothing about the transaction: the node has no room.
@@ -47,6 +52,8 @@ pub(crate) struct Client {
     authorization: Option<String>,
     /// Position of the node that answered last.
     first: Cell<usize>,
+    /// Those that are asked last.
+    silent: Silent,
 }
 
 /// Where a transaction stands, by the word of a node.
@@ -156,7 +163,13 @@ impl Client {
             .proxy(None)
             .build()
             .new_agent();
-        Ok(Self { nodes: urls, agent, authorization: None, first: Cell::new(0) })
+        let (first, silent) = (Cell::new(0), Silent::default());
+        Ok(Self { nodes: urls, agent, authorization: None, first, silent })
+    }
+
+    /// Remembers in the user's folder which nodes keep silent, and knows which did so lately.
+    pub(crate) fn with_memory(self, folder: Option<&Path>) -> Self {
+        Self { silent: folder.map_or_else(Silent::default, Silent::in_folder), ..self }
     }
 
     /// Shows an access token with every question; nodes are told no other way who asks.
@@ -167,6 +180,34 @@ impl Client {
     /// How a node is.
     pub(crate) fn status(&self) -> Result<Status, Failure> {
         self.get("/v1/status")
+    }
+
+    /// How the nodes are, each by its own word, with their addresses in the order in which they are
+    /// named. All are asked at once: one that is frozen does not hold up the others.
+    pub(crate) fn statuses(&self) -> Vec<(&str, Result<Status, Failure>)> {
+        let (agent, authorization) = (&self.agent, self.authorization.as_deref());
+        let ask = |url: &str| get(agent, authorization, url, "/v1/status", STATUS_TIMEOUT);
+        let answers: Vec<_> = thread::scope(|scope| {
+            let asked: Vec<_> =
+                self.nodes.iter().map(|url| scope.spawn(move || ask(url))).collect();
+            asked.into_iter().map(|asked| asked.join()).collect()
+        });
+        let told = |(node, answer): (usize, thread::Result<Result<Answer, ureq::Error>>)| {
+            let status = match answer {
+                Ok(answer) => {
+                    self.remember(node, &answer);
+                    match answer {
+                        Ok(answer) if answer.status == 200 => answer.read(),
+                        Ok(answer) if answer.status == UNAUTHORIZED => Err(self.locked()),
+                        Ok(answer) => Err(no(&answer.problem())),
+                        Err(error) => Err(Failure::unreachable(why_silent(&error))),
+                    }
+                }
+                Err(_) => Err(Failure::bug(word!("asking it ended early", "询问中断了"))),
+            };
+            (self.nodes[node].as_str(), status)
+        };
+        answers.into_iter().enumerate().map(told).collect()
     }
 
     /// The registry.
@@ -255,7 +296,17 @@ impl Client {
                     "用 tuan status 查看账本现有多少条"
                 ));
             }
-            let reasons = reasons.join("; ");
+            let reasons = reasons.join(word!("; ", "；"));
+            if lacking {
+                return Failure::incomplete(say!(
+                    "no node that answers has an entry {index} yet; others are silent: {reasons}",
+                    "应答的节点中还没有条目 {index}；其余节点没有应答：{reasons}"
+                ))
+                .help(say!(
+                    "`tuan status` says how many entries the log has",
+                    "用 tuan status 查看账本现有多少条"
+                ));
+            }
             Failure::incomplete(say!(
                 "no node shows entry {index}: {reasons}",
                 "没有节点提供条目 {index}：{reasons}"
@@ -363,14 +414,27 @@ impl Client {
         self.first.set(node);
     }
 
-    /// The nodes, the one that is preferred first.
+    /// The nodes, the one that is preferred first, and those last that lately kept silent.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let (first, count) = (self.first.get(), self.nodes.len());
-        (0..count).map(move |step| (first + step) % count)
+        let mut order: Vec<_> = (0..count).map(|step| (first + step) % count).collect();
+        order.sort_by_key(|node| self.silent.is(&self.nodes[*node]));
+        order.into_iter()
     }
 
     fn silence(&self, node: usize, error: &ureq::Error) -> String {
-        format!("{}: {error}", self.nodes[node])
+        let (url, why) = (&self.nodes[node], why_silent(error));
+        say!("{url}: {why}", "{url}：{why}")
+    }
+
+    /// Remembers whether a node answered. With a single one there is no order to choose.
+    fn remember<T>(&self, node: usize, answer: &Result<T, ureq::Error>) {
+        let url = &self.nodes[node];
+        match answer {
+            Ok(_) => self.silent.remove(url),
+            Err(_) if self.nodes.len() > 1 => self.silent.add(url),
+            Err(_) => {}
+        }
     }
 
     fn other_transaction(&self, node: usize) -> String {
@@ -437,16 +501,11 @@ impl Client {
         in_trouble.ok_or_else(|| nobody_answers(&reasons))
     }
 
-    fn authorized<Body>(&self, request: ureq::RequestBuilder<Body>) -> ureq::RequestBuilder<Body> {
-        match &self.authorization {
-            Some(authorization) => request.header("authorization", authorization),
-            None => request,
-        }
-    }
-
     fn get_at(&self, node: usize, path: &str, timeout: Duration) -> Result<Answer, ureq::Error> {
-        let request = self.authorized(self.agent.get(format!("{}{path}", self.nodes[node])));
-        read_answer(request.config().timeout_global(Some(timeout)).build().call()?)
+        let answer =
+            get(&self.agent, self.authorization.as_deref(), &self.nodes[node], path, timeout);
+        self.remember(node, &answer);
+        answer
     }
 
     fn post_at(
@@ -456,10 +515,35 @@ impl Client {
         bytes: &[u8],
         timeout: Duration,
     ) -> Result<Answer, ureq::Error> {
-        let request = self.authorized(self.agent.post(format!("{}{path}", self.nodes[node])));
+        let request = self.agent.post(format!("{}{path}", self.nodes[node]));
+        let request = authorized(request, self.authorization.as_deref());
         let request = request.config().timeout_global(Some(timeout)).build();
-        read_answer(request.header("content-type", "application/octet-stream").send(bytes)?)
+        let request = request.header("content-type", "application/octet-stream");
+        let answer = request.send(bytes).and_then(read_answer);
+        self.remember(node, &answer);
+        answer
     }
+}
+
+fn authorized<Body>(
+    request: ureq::RequestBuilder<Body>,
+    authorization: Option<&str>,
+) -> ureq::RequestBuilder<Body> {
+    match authorization {
+        Some(authorization) => request.header("authorization", authorization),
+        None => request,
+    }
+}
+
+fn get(
+    agent: &ureq::Agent,
+    authorization: Option<&str>,
+    url: &str,
+    path: &str,
+    timeout: Duration,
+) -> Result<Answer, ureq::Error> {
+    let request = authorized(agent.get(format!("{url}{path}")), authorization);
+    read_answer(request.config().timeout_global(Some(timeout)).build().call()?)
 }
 
 fn read_answer(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
@@ -496,9 +580,32 @@ fn may_have_arrived(error: &ureq::Error) -> bool {
     }
 }
 
+/// Why a node does not answer, as people would say it.
+fn why_silent(error: &ureq::Error) -> String {
+    use std::io::ErrorKind;
+    match error {
+        ureq::Error::Timeout(_) => word!("no answer in time", "没有及时应答").to_owned(),
+        ureq::Error::HostNotFound => word!("there is no such host", "没有这台主机").to_owned(),
+        ureq::Error::Io(error) => match error.kind() {
+            ErrorKind::ConnectionRefused => {
+                word!("nothing runs there (connection refused)", "该处没有节点在运行（连接被拒绝）")
+                    .to_owned()
+            }
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                word!("no network leads there", "网络不通").to_owned()
+            }
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => {
+                word!("the connection broke", "连接中断").to_owned()
+            }
+            _ => say!("the connection failed: {error}", "连接失败：{error}"),
+        },
+        _ => say!("the connection failed: {error}", "连接失败：{error}"),
+    }
+}
+
 /// The failure that the silence of all nodes is.
 pub(crate) fn nobody_answers(reasons: &[String]) -> Failure {
-    let reasons = reasons.join("; ");
+    let reasons = reasons.join(word!("; ", "；"));
     Failure::unreachable(say!("no node answers: {reasons}", "没有节点应答：{reasons}")).help(say!(
         "check the network, or name other nodes with --node",
         "请检查网络，或用 --node 指定其他节点"
@@ -523,7 +630,6 @@ pub(crate) mod tests {
         io::{Read as _, Write as _},
         net::TcpListener,
         sync::{Arc, Mutex},
-        thread,
     };
 
     /// A node that answers request number `n` as the function says; `None` hangs up.
@@ -609,6 +715,50 @@ pub(crate) mod tests {
         assert_eq!(client.proposals(), Ok(Vec::new()));
         assert_eq!(client.proposals(), Ok(Vec::new()));
         assert_eq!(good.requests.lock().expect("not poisoned").len(), 2);
+    }
+
+    #[test]
+    fn a_node_that_kept_silent_is_asked_last_until_it_answers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // It hangs up on its first caller, and answers from then on.
+        let frozen = fake_node(|count, _| (count > 0).then(|| (200, "[]".into())));
+        let good = fake_node(|_, _| Some((200, "[]".into())));
+        let next_command = |nodes: &[&FakeNode]| {
+            let urls: Vec<_> = nodes.iter().map(|node| node.url.clone()).collect();
+            let client = Client::new(&urls).expect("addresses").with_memory(Some(folder.path()));
+            assert_eq!(client.proposals(), Ok(Vec::new()));
+        };
+        let asked = |node: &FakeNode| node.requests.lock().expect("not poisoned").len();
+        for _ in 0..3 {
+            next_command(&[&frozen, &good]);
+        }
+        assert_eq!((asked(&frozen), asked(&good)), (1, 3));
+        // Where nobody else answers, it is asked, and then it has its turn again.
+        next_command(&[&frozen]);
+        next_command(&[&frozen, &good]);
+        assert_eq!((asked(&frozen), asked(&good)), (3, 3));
+    }
+
+    #[test]
+    fn every_node_is_asked_how_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let status = crate::status::explain::tests::healthy();
+        let text = serde_json::to_string(&status).expect("is JSON");
+        let good = fake_node(move |_, _| Some((200, text.clone())));
+        let urls = [dead_node(), good.url.clone(), fake_node(|_, _| None).url];
+        // Those that are known to be silent are asked as well.
+        for _ in 0..2 {
+            let client = Client::new(&urls).expect("addresses").with_memory(Some(folder.path()));
+            let told = client.statuses();
+            let urls_told: Vec<_> = told.iter().map(|(url, _)| *url).collect();
+            assert_eq!(urls_told, urls);
+            assert_eq!(told[1].1, Ok(status.clone()));
+            for silent in [0, 2] {
+                let failure = told[silent].1.as_ref().expect_err("silent");
+                assert_eq!(failure.number(), crate::exit::UNREACHABLE, "{failure}");
+            }
+            assert!(told[0].1.as_ref().expect_err("dead").message().contains("nothing runs there"));
+        }
     }
 
     #[test]

@@ -215,11 +215,13 @@ impl Tags {
 
     /// A text of the ledger with numbers in place of the pseudonyms that are known.
     pub(crate) fn with_numbers(&self, text: &str) -> String {
-        let words = text.split(' ').map(|word| {
+        let is_apart = |c: char| !c.is_ascii_alphanumeric();
+        let words = text.split_inclusive(is_apart).map(|piece| {
+            let word = piece.trim_end_matches(is_apart);
             let number = word.parse().ok().and_then(|tag| self.by_tag.get(&tag));
-            number.map_or(word, String::as_str)
+            number.map_or_else(|| piece.to_owned(), |number| piece.replacen(word, number, 1))
         });
-        words.collect::<Vec<_>>().join(" ")
+        words.collect()
     }
 
     /// The number of a household, or its pseudonym if the directory does not know it.
@@ -261,6 +263,8 @@ pub(crate) mod tests {
         assert_ne!(Ok(tag), other.tag("3-201"));
         assert_eq!(one.number(&tag), "3-201");
         assert_eq!(one.with_numbers(&format!("household {tag} waits")), "household 3-201 waits");
+        // Wherever it stands: in Chinese nothing need be between the words.
+        assert_eq!(one.with_numbers(&format!("住户{tag}，\"{tag}\"")), "住户3-201，\"3-201\"");
         assert_eq!(other.number(&tag), tag.to_string());
         assert!(one.tag("9-999").expect_err("unknown").contains("not in the directory"));
     }

@@ -1,9 +1,6 @@
 //! How `tuan` ends. The codes are part of its interface.
 
-use crate::{
-    lang::{say, word},
-    output::{self, Tone},
-};
+use crate::lang::{say, word};
 use std::{fmt, process::ExitCode};
 
 /// Everything asked for was done, or stands in the ledger already.
@@ -73,18 +70,14 @@ impl Failure {
         Self::new(OK, String::new())
     }
 
-    /// The failure in colour, for a terminal.
-    pub(crate) fn painted(&self) -> String {
-        let help = self.help.as_ref().map_or(String::new(), |help| {
-            format!("\n{}{help}", output::paint(Tone::Hint, word!("help: ", "提示：")))
-        });
-        let error = output::paint(Tone::Bad, word!("error: ", "错误："));
-        format!("{error}{}{help}", self.message)
-    }
-
     /// What failed.
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What to do.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 
     /// What failed, and what to do, in one line without the words before them.
@@ -152,6 +145,11 @@ impl Failure {
     /// Whether the same question may be answered later: nobody answers now, or not in full.
     pub(crate) fn may_pass(&self) -> bool {
         matches!(self.code, UNREACHABLE | INCOMPLETE)
+    }
+
+    /// Whether it is that nobody answers.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.code == UNREACHABLE
     }
 
     /// Whether there is nothing to tell.

@@ -8,7 +8,8 @@ use crate::{
     exit::Failure,
     lang::say,
     output::{self, Progress},
-    session::{self, Entered, Outcome, Session},
+    refusal,
+    session::{Entered, Outcome, Session},
 };
 use ledger_core::{api::Problem, fund::BATCH_MAX, transaction::TRANSACTION_BYTES_MAX};
 use serde::Serialize;
@@ -111,7 +112,7 @@ impl Report {
             if session.output.is_json() {
                 session.output.data("", &self)?;
             }
-            return Err(session::refusal(None, reason));
+            return Err(refusal::failure(None, reason));
         }
         let mut text = self.summary();
         for RefusedRow { row, reason } in &self.refused {
@@ -148,6 +149,13 @@ impl Report {
                     "{sent}; of {lines} rows: {new} new, {unchanged} unchanged, {refused} refused{proof}",
                     "{sent}；共 {lines} 行：新增 {new}，未变 {unchanged}，被拒 {refused}{proof}"
                 ),
+            };
+        }
+        if self.is_one_thing && !dry_run && refused == 0 {
+            let ok = output::ok();
+            return match *new {
+                0 => say!("{ok}the ledger says so already", "{ok}账本中已有"),
+                _ => say!("{ok}entered{proof}", "{ok}已录入{proof}"),
             };
         }
         let verb = if *dry_run { say!("would be new", "将新增") } else { say!("new", "新增") };
@@ -262,7 +270,10 @@ pub(crate) fn run<T: Clone>(
     );
     drop(progress);
     if let Err(failure) = entered {
-        session.output.data(&report.stopped(), &report)?;
+        // Of one thing the failure says all; of a file people want to know how far it came.
+        if !report.is_one_thing || session.output.is_json() {
+            session.output.data(&report.stopped(), &report)?;
+        }
         return Err(failure);
     }
     report.finish(session)

@@ -2,7 +2,7 @@
 //!
 //! Amounts and quantities are decimal texts read into integers; no number here is ever a float.
 
-use crate::{exit::Failure, lang::say};
+use crate::{exit::Failure, files::because, lang::say};
 use ledger_core::{
     crypto::Digest,
     types::{DurationMs, Fen, Quantity, TimestampMs, Unit, UnitPrice, parse_decimal},
@@ -123,9 +123,10 @@ pub(crate) fn document(text: &str) -> Result<Digest, Failure> {
     let path = Path::new(text);
     let unreadable = |error: std::io::Error| {
         Failure::setup(say!(
-            "cannot read the document {}: {error}",
-            "无法读取文件 {}：{error}",
-            path.display()
+            "cannot read the document {}: {}",
+            "无法读取文件 {}：{}",
+            path.display(),
+            because(&error)
         ))
         .help(say!(
             "name a file, or give its SHA-256 as 64 hexadecimal digits",
@@ -147,11 +148,11 @@ pub(crate) fn document(text: &str) -> Result<Digest, Failure> {
 /// The bytes of a file that is not too long.
 pub(crate) fn file_bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error| {
-        Failure::setup(say!("cannot read {}: {error}", "无法读取 {}：{error}", path.display()))
-            .help(say!(
-                "check the name of the file, and that you may read it",
-                "请检查文件名，以及您是否有权读取"
-            ))
+        let (path, error) = (path.display(), because(&error));
+        Failure::setup(say!("cannot read {path}: {error}", "无法读取 {path}：{error}")).help(say!(
+            "check the name of the file, and that you may read it",
+            "请检查文件名，以及您是否有权读取"
+        ))
     };
     let file = fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();

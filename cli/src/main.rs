@@ -8,7 +8,9 @@ mod approve;
 mod audit;
 mod buy;
 mod client;
+mod clock;
 mod directory;
+mod entry;
 mod exit;
 mod files;
 mod funds;
@@ -27,6 +29,7 @@ mod output;
 mod pay;
 mod proof;
 mod receipts;
+mod refusal;
 mod relay;
 mod session;
 mod settle;
@@ -228,7 +231,7 @@ fn main() -> ExitCode {
 
 fn end(failure: &Failure) -> ExitCode {
     if !failure.is_silent() {
-        output::print_aside(&failure.painted());
+        output::print_failure(failure);
     }
     failure.code()
 }
@@ -268,7 +271,9 @@ fn run_command(
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { out } => manual::pages(&out, session.output),
         Command::Key(command) => key::run(&command, key_file, session.secrets(), session.output),
-        Command::Genesis(command) => genesis::run(&command, key_file, session),
+        Command::Genesis(command) => {
+            genesis::run(&command, key_file, session.secrets(), session.output)
+        }
         Command::Directory(command) => directory::run(&command, session.output),
         Command::Member(command) => status::members(&command, session),
         Command::Buy(command) => buy::run(&command, session),

@@ -3,6 +3,7 @@
 use crate::{
     command,
     exit::Failure,
+    files::because,
     lang::{say, word},
     output::{self, Output},
 };
@@ -38,7 +39,8 @@ pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
 /// A setup [`Failure`] if the folder cannot be written.
 pub(crate) fn pages(folder: &Path, output: Output) -> Result<(), Failure> {
     let unwritable = |error: io::Error| {
-        Failure::setup(say!("cannot write {}: {error}", "无法写入 {}：{error}", folder.display()))
+        let (folder, error) = (folder.display(), because(&error));
+        Failure::setup(say!("cannot write {folder}: {error}", "无法写入 {folder}：{error}"))
             .help(say!("name another folder with --out", "用 --out 指定另一个文件夹"))
     };
     fs::create_dir_all(folder).map_err(unwritable)?;

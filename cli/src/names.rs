@@ -38,17 +38,27 @@ impl Names {
     /// The member of this name.
     ///
     /// # Errors
-    /// A usage [`Failure`] that lists the names there are.
+    /// A usage [`Failure`] that lists the names near it, or else those there are.
     pub(crate) fn id(&self, name: &str) -> Result<MemberId, Failure> {
-        let found = (0u16..).zip(&self.0).find(|(_, (known, _))| known == name);
-        found.map(|(id, _)| MemberId::new(id)).ok_or_else(|| {
-            let known: Vec<_> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-            Failure::usage(say!("{name:?} is no member", "没有成员“{name}”")).help(say!(
-                "the members are: {}",
-                "成员有：{}",
-                known.join(", ")
+        self.find(name).ok_or_else(|| {
+            let known: Vec<_> = self.all().collect();
+            Failure::usage(say!("{name:?} is no member", "没有成员“{name}”")).help(did_you_mean(
+                name,
+                &known,
+                say!("the members are: ", "成员有："),
             ))
         })
+    }
+
+    /// The member of this name, if there is one.
+    pub(crate) fn find(&self, name: &str) -> Option<MemberId> {
+        let found = (0u16..).zip(&self.0).find(|(_, (known, _))| known == name);
+        found.map(|(id, _)| MemberId::new(id))
+    }
+
+    /// All names, in the order of the registry.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// The first member with a role.
@@ -58,10 +68,104 @@ impl Names {
     }
 }
 
+/// How alike two names must be, of 1, for one to be a slip of the other.
+const ALIKE_MIN: f64 = 0.75;
+/// Most names that are listed in one line.
+const LISTED_MAX: usize = 40;
+
+/// A hint for somebody who wrote a name that is not known: those near it, or else all after `heading`.
+pub(crate) fn did_you_mean(written: &str, known: &[&str], heading: String) -> String {
+    let written = written.to_lowercase();
+    let likeness = |name: &str| {
+        let name = name.to_lowercase();
+        let is_part = written.len() > 1 && (name.contains(&written) || written.contains(&name));
+        if is_part { 1.0 } else { strsim::jaro_winkler(&written, &name) }
+    };
+    let mut near: Vec<_> = known.iter().map(|name| (likeness(name), *name)).collect();
+    near.retain(|(likeness, _)| *likeness >= ALIKE_MIN);
+    near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    if near.is_empty() {
+        let some: Vec<_> = known.iter().copied().take(LISTED_MAX).collect();
+        let more = if known.len() > some.len() { word!(", …", "、…") } else { "" };
+        return format!("{heading}{}{more}", some.join(word!(", ", "、")));
+    }
+    let near: Vec<_> = near.into_iter().map(|(_, name)| name).take(3).collect();
+    let near = near.join(word!(" or ", "”或“"));
+    say!("did you mean {near}?", "是不是想写“{near}”？")
+}
+
 /// A channel's name, or its number if the policy does not know it.
 pub(crate) fn channel_name(policy: &Policy, id: ChannelId) -> String {
     let channel = policy.channels.get(usize::from(id));
     channel.map_or_else(|| say!("channel {id}", "渠道 {id}"), |channel| channel.name.to_string())
+}
+
+/// An account as the ledger writes it in a refusal, in people's words; as it is written where that says
+/// nothing to us.
+pub(crate) fn account_of_text(
+    text: &str,
+    names: &Names,
+    policy: Option<&Policy>,
+    tags: &Tags,
+) -> String {
+    let parts: Vec<_> = text.split('/').collect();
+    let member = |id: &str| id.parse().ok().map(|id| names.name(MemberId::new(id)));
+    let channel = |id: &str| Some(channel_name(policy?, id.parse().ok()?));
+    let household =
+        |tag: &str| tag.parse().map_or_else(|_| tag.to_owned(), |tag| tags.number(&tag));
+    let told = match parts.as_slice() {
+        ["Custody", id] => channel(id).map(|channel| {
+            let channels = policy.map(|policy| policy.channels.as_ref()).unwrap_or_default();
+            let custodian = id.parse().ok().and_then(|id: usize| channels.get(id));
+            let custodian = custodian.map_or_else(String::new, |c| names.name(c.custodian));
+            say!(
+                "the money that {custodian} holds in {channel}",
+                "{custodian} 保管的渠道 {channel} 的资金"
+            )
+        }),
+        ["Receivable", id] => member(id).map(|name| say!("what {name} owes", "{name} 的欠款")),
+        ["ChannelFee", id] => channel(id)
+            .map(|channel| say!("the fees that {channel} kept", "渠道 {channel} 扣下的手续费")),
+        ["Difference", id] => channel(id)
+            .map(|channel| say!("the money missing in {channel}", "渠道 {channel} 的短款")),
+        ["Unidentified", number] => {
+            Some(say!("payment {number} that nobody claims", "不明来款 {number}"))
+        }
+        ["Unclaimed", group_buy, "household", tag] => {
+            let household = household(tag);
+            Some(say!(
+                "what household {household} has not claimed of {group_buy}",
+                "团购 {group_buy} 中住户 {household} 的无人认领款"
+            ))
+        }
+        ["Unclaimed", group_buy, _, id] => member(id).map(|name| {
+            say!(
+                "what {name} has not claimed of {group_buy}",
+                "团购 {group_buy} 中 {name} 的无人认领款"
+            )
+        }),
+        ["Reserve", purpose] => Some(say!("the community fund for {purpose}", "公益金 {purpose}")),
+        ["Advance"] => Some(say!("what was advanced to the supplier", "预付货款")),
+        ["Escrow", tag] => {
+            let household = household(tag);
+            Some(say!("the money in escrow for household {household}", "住户 {household} 的代管款"))
+        }
+        ["Refund", tag] => {
+            let household = household(tag);
+            Some(say!("the refund due to household {household}", "住户 {household} 的待退款"))
+        }
+        ["Payable"] => Some(say!("what is owed to the supplier", "应付货款")),
+        ["Retention"] => Some(say!("what is retained from the supplier", "质保金")),
+        ["Fee", part] => FeePart::ALL.iter().find(|known| known.name() == *part).map(|part| {
+            let part = fee_part(*part);
+            say!("the fee of: {part}", "分成（{part}）")
+        }),
+        ["Disputed", claim] => {
+            Some(say!("the money in dispute, claim {claim}", "争议款（申诉 {claim}）"))
+        }
+        _ => None,
+    };
+    told.unwrap_or_else(|| say!("account {text}", "账户 {text}"))
 }
 
 /// Where a group buy stands.

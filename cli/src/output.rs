@@ -10,9 +10,9 @@ use crate::{
 };
 use anstream::{AutoStream, ColorChoice, adapter::strip_str};
 use anstyle::{AnsiColor, Style};
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, Table};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use ledger_core::types::{BusinessDate, TimestampMs};
+use ledger_core::types::{BusinessDate, DurationMs, TimestampMs};
 use serde::Serialize;
 use std::{
     borrow::Cow,
@@ -104,6 +104,29 @@ pub(crate) fn print_aside(text: &str) {
     let text = coloured(text, AutoStream::choice(&io::stderr()));
     // Whoever closed stderr does not want to know.
     let _ = PROGRESS.suspend(|| writeln!(io::stderr(), "{text}"));
+}
+
+/// Tells on stderr why a command ends early, in lines that fit the terminal if stderr is one.
+pub(crate) fn print_failure(failure: &Failure) {
+    let columns = io::stderr().is_terminal().then(|| terminal_size::terminal_size_of(io::stderr()));
+    let columns = columns.flatten().map(|(columns, _)| usize::from(columns.0));
+    print_aside(&failure_within(columns, failure));
+}
+
+fn failure_within(columns: Option<usize>, failure: &Failure) -> String {
+    let part = |tone, name: &str, text: &str| {
+        let text = format!("{name}{text}");
+        let text = columns.map_or_else(|| text.clone(), |columns| wrap(&text, columns).join("\n"));
+        match text.strip_prefix(name) {
+            Some(rest) => format!("{}{rest}", paint(tone, name)),
+            None => text,
+        }
+    };
+    let error = part(Tone::Bad, word!("error: ", "错误："), failure.message());
+    match failure.hint() {
+        Some(hint) => format!("{error}\n{}", part(Tone::Hint, word!("help: ", "提示："), hint)),
+        None => error,
+    }
 }
 
 fn coloured(text: &str, choice: ColorChoice) -> Cow<'_, str> {
@@ -206,6 +229,10 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// Columns and lines of the terminal that stdout is, if it is one.
 pub(crate) fn screen() -> Option<(usize, usize)> {
+    #[cfg(test)]
+    if let Some(columns) = tests::COLUMNS.get() {
+        return Some((columns, 24));
+    }
     if cfg!(test) || !io::stdout().is_terminal() {
         return None;
     }
@@ -230,34 +257,27 @@ pub(crate) fn table_within(
     headings: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> String {
-    let rows: Vec<Vec<String>> =
+    let mut rows: Vec<Vec<String>> =
         rows.into_iter().map(|row| row.iter().map(|cell| plain(cell)).collect()).collect();
     if rows.is_empty() {
         return word!("none", "没有").to_owned();
     }
-    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
-    let widths: Vec<usize> = headings
-        .iter()
-        .enumerate()
-        .map(|(column, heading)| cells(column).map(|c| c.width()).fold(heading.width(), usize::max))
-        .collect();
-    let whole = widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1);
-    let width = width.filter(|width| *width < whole);
     if let Some(width) = width {
-        let widest = widths.iter().copied().max().unwrap_or_default();
-        if width < whole - widest + COLUMN_MIN {
-            return lists(width, headings, &rows);
+        match wrapping(width, headings, &rows) {
+            Wrapping::Needless => {}
+            Wrapping::Of { column, room } => {
+                for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+                    *cell = wrap(cell, room).join("\n");
+                }
+            }
+            Wrapping::TooNarrow => return lists(width, headings, &rows),
         }
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    if let Some(width) = width {
-        // The last column is padded as well.
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(u16::try_from(width + GAP).unwrap_or(u16::MAX));
-    }
     table.set_header(headings);
     table.add_rows(&rows);
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
     for (position, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, GAP as u16));
         let mut filled = cells(position).filter(|cell| !cell.is_empty()).peekable();
@@ -274,6 +294,48 @@ fn is_number(text: &str) -> bool {
     let (whole, decimals) = digits.split_once('.').unwrap_or((digits, "0"));
     let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     all_digits(whole) && all_digits(decimals)
+}
+
+/// How a table comes to fit a terminal.
+enum Wrapping {
+    /// It does already.
+    Needless,
+    /// By wrapping its widest column to so many columns of the terminal.
+    Of { column: usize, room: usize },
+    /// It does not: that column would be left too little, or its numbers would have to be broken.
+    TooNarrow,
+}
+
+fn wrapping(width: usize, headings: &[&str], rows: &[Vec<String>]) -> Wrapping {
+    let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
+    let widths = headings.iter().enumerate().map(|(column, heading)| {
+        (cells(column).map(|cell| cell.width()).fold(heading.width(), usize::max), column)
+    });
+    let widths: Vec<_> = widths.collect();
+    let whole =
+        widths.iter().map(|(width, _)| width).sum::<usize>() + GAP * widths.len().saturating_sub(1);
+    let Some(&(widest, column)) = widths.iter().max().filter(|_| whole > width) else {
+        return Wrapping::Needless;
+    };
+    let room = (width + widest).saturating_sub(whole);
+    let heading = headings.get(column).map_or(0, |heading| heading.width());
+    let least = cells(column).map(|cell| longest_number(cell)).fold(heading, usize::max);
+    if room < COLUMN_MIN.max(least) {
+        return Wrapping::TooNarrow;
+    }
+    Wrapping::Of { column, room }
+}
+
+/// What numbers, amounts, dates and times are made of.
+fn is_of_number(c: char) -> bool {
+    c.is_ascii_digit() || ".,:-+%¥".contains(c)
+}
+
+/// Columns of the longest number in a text.
+fn longest_number(text: &str) -> usize {
+    let runs =
+        text.split(|c| !is_of_number(c)).filter(|run| run.contains(|c: char| c.is_ascii_digit()));
+    runs.map(str::width).filter(|width| *width <= NUMBER_CHARS_MAX).max().unwrap_or_default()
 }
 
 /// A table as lists, one for each row.
@@ -306,8 +368,13 @@ pub(crate) fn pairs_within(width: Option<usize>, pairs: &[(&str, String)]) -> St
     text.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
+/// A text of sentences in lines that fit the terminal.
+pub(crate) fn wrapped(text: &str) -> String {
+    width().map_or_else(|| text.to_owned(), |width| wrap(text, width).join("\n"))
+}
+
 /// Cuts a text into lines of so many columns, at blanks or between Chinese characters; a longer word is
-/// cut within.
+/// cut within, but never a number: that would be another one to whoever reads it.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
@@ -326,11 +393,14 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
                 (earlier, cut) = (cut, line.len());
             }
             if taken + c_width > width && !line.is_empty() && c != ' ' {
-                let rest = line.split_off(if cut == 0 { line.len() } else { cut });
-                lines.push(line.trim_end().to_owned());
-                line = rest;
-                taken = line.width();
-                (earlier, cut) = (0, 0);
+                let at = if cut == 0 { before_number(&line, c) } else { cut };
+                if at > 0 {
+                    let rest = line.split_off(at);
+                    lines.push(line.trim_end().to_owned());
+                    line = rest;
+                    taken = line.width();
+                    (earlier, cut) = (0, 0);
+                }
             }
             line.push(c);
             taken += c_width;
@@ -343,9 +413,31 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Longest run of digits that is a number; what is longer is a hash, and may be cut.
+const NUMBER_CHARS_MAX: usize = 32;
+
+/// Where a word that goes on with this character is cut: at its end, or before the number there.
+fn before_number(word: &str, next: char) -> usize {
+    let before = word.trim_end_matches(is_of_number).len();
+    if is_of_number(next) && word.len() - before < NUMBER_CHARS_MAX { before } else { word.len() }
+}
+
 /// A moment as a clock in China shows it.
 pub(crate) fn time(at: TimestampMs) -> String {
     at.to_china_time()
+}
+
+/// A length of time, in the largest unit up to hours that gives a whole number.
+pub(crate) fn duration(duration: DurationMs) -> String {
+    let ms = duration.get();
+    let units = [
+        (3_600_000, word!("h", "小时")),
+        (60_000, word!("min", "分钟")),
+        (1_000, word!("s", "秒")),
+    ];
+    let unit = units.into_iter().find(|(unit, _)| ms.is_multiple_of(*unit));
+    let (unit, name) = unit.unwrap_or((1, word!("ms", "毫秒")));
+    format!("{} {name}", ms / unit)
 }
 
 /// A day as people write it.
@@ -355,8 +447,21 @@ pub(crate) fn date(day: BusinessDate) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static COLUMNS: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    /// Does something as on a terminal of so many columns.
+    pub(crate) fn on_a_terminal<T>(columns: usize, work: impl FnOnce() -> T) -> T {
+        COLUMNS.set(Some(columns));
+        let done = work();
+        COLUMNS.set(None);
+        done
+    }
 
     #[test]
     fn texts_of_others_cannot_move_the_cursor() {
@@ -369,6 +474,11 @@ mod tests {
         assert_eq!(time(TimestampMs::new(1_767_225_600_000)), "2026-01-01 08:00:00");
         assert_eq!(time(TimestampMs::new(u64::MAX)), format!("{} ms", u64::MAX));
         assert_eq!(date(BusinessDate::new(20_260_105)), "2026-01-05");
+        for (ms, text) in
+            [(86_400_000, "24 h"), (5_400_000, "90 min"), (30_000, "30 s"), (1, "1 ms")]
+        {
+            assert_eq!(duration(DurationMs::new(ms)), text);
+        }
     }
 
     fn proposals() -> Vec<Vec<String>> {
@@ -431,6 +541,38 @@ mod tests {
         assert_eq!(wrap("", 5), [""]);
         assert_eq!(wrap("一\n二", 5), ["一", "二"]);
         assert_eq!(wrap("宽宽", 1), ["宽", "宽"]);
+        // No number is cut, however little room there is.
+        assert_eq!(wrap("1234567.89", 5), ["1234567.89"]);
+        assert_eq!(wrap("ab¥1234567.89 c", 5), ["ab", "¥1234567.89", "c"]);
+        assert_eq!(wrap("付1234567.89元", 6), ["付", "1234567.89", "元"]);
+    }
+
+    #[test]
+    fn no_number_is_broken_however_narrow_the_terminal() {
+        let amount = "-1234567890.12";
+        let row =
+            vec!["ab12cd".to_owned(), amount.into(), format!("结算 veg-0105，付供应商{amount}元")];
+        for width in 1..80 {
+            let headings = ["PROPOSAL", "AMOUNT", "WHAT IT SAYS"];
+            let text = table_within(Some(width), &headings, [row.clone(), row.clone()]);
+            assert_eq!(text.matches(amount).count(), 4, "{width}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_failure_fits_a_narrow_terminal_and_breaks_no_number() {
+        let failure = Failure::refused(
+            "渠道 wechat 的资金：现有 ¥1234567.89，需要 ¥7654321.00（拒绝编号 700）",
+        )
+        .help("请减少金额，或先补足缺少的款项");
+        let told = crate::lang::within(crate::lang::Language::Zh, || {
+            coloured(&failure_within(Some(30), &failure), ColorChoice::Never).into_owned()
+        });
+        assert_eq!(
+            told,
+            "错误：渠道 wechat 的资金：现有\n¥1234567.89，需要 ¥7654321.00\n（拒绝编号 700）\n\
+             提示：请减少金额，或先补足缺少\n的款项"
+        );
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use crate::{
     approve::Words,
+    clock::now,
     directory::Tags,
     exit::Failure,
     import::{self, Item, Report},
     input,
     lang::{say, word},
-    names::{self, channel_name},
+    names::{self, channel_name, did_you_mean},
     output,
-    session::{Session, balance, now},
+    session::{Session, balance},
     table_file::{self, Row},
 };
 use clap::{Args, Subcommand};
@@ -422,12 +423,7 @@ impl Draft {
     ) -> Result<(), String> {
         let id = (0u8..).zip(&policy.channels).find(|(_, known)| known.name.as_str() == channel);
         let Some((id, _)) = id else {
-            let known: Vec<_> = policy.channels.iter().map(|c| c.name.to_string()).collect();
-            return Err(say!(
-                "there is no channel {channel:?}, only {}",
-                "没有渠道 {channel:?}，只有 {}",
-                known.join(word!(", ", "、"))
-            ));
+            return Err(no_channel(channel, policy));
         };
         let household = tags.tag(household)?;
         let amount = input::yuan(amount)?;
@@ -610,7 +606,7 @@ fn compare(
         .zip(&policy.channels)
         .find(|(_, known)| known.name.as_str() == channel)
         .map(|(id, _)| id)
-        .ok_or_else(|| say!("there is no channel {channel:?}", "没有渠道 {channel:?}"))?;
+        .ok_or_else(|| no_channel(channel, policy))?;
     let amount = input::yuan(amount)?;
     let payment = known.get(&number).ok_or_else(|| {
         say!(
@@ -681,6 +677,13 @@ fn list(group_buy: &GroupBuyId, session: &Session) -> Result<(), Failure> {
         word!("HOUSEHOLDS", "住户"),
     ];
     session.output.data(&output::table(&headings, rows), &view.payments)
+}
+
+/// What is wrong with a row whose channel is not known.
+fn no_channel(channel: &str, policy: &Policy) -> String {
+    let known: Vec<_> = policy.channels.iter().map(|channel| channel.name.as_str()).collect();
+    let hint = did_you_mean(channel, &known, say!("the channels are: ", "现有渠道："));
+    say!("there is no channel {channel:?}; {hint}", "没有渠道“{channel}”；{hint}")
 }
 
 fn give_back(args: &ReturnArgs, session: &Session) -> Result<(), Failure> {

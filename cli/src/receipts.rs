@@ -6,13 +6,13 @@
 //! verified each time before anything is said of it.
 
 use crate::{
+    entry,
     exit::Failure,
     files, input,
     lang::{say, word},
-    outbox::{durable, in_one_line, make_private_folder, words},
+    outbox::{in_one_line, words},
     output, proof,
     session::Session,
-    tx,
 };
 use clap::Subcommand;
 use ledger_core::{
@@ -100,10 +100,12 @@ impl Receipts {
         id: &TransactionId,
         text: &str,
     ) -> Result<PathBuf, Failure> {
-        make_private_folder(&self.folder)?;
         let path = self.folder.join(format!("{:012}-{id}{EXTENSION}", index.get()));
-        durable(&path, format!("{}\n", text.trim()).as_bytes()).map_err(|error| {
-            let path = path.display();
+        let text = format!("{}\n", text.trim());
+        let written = files::make_private_folder(&self.folder)
+            .and_then(|()| files::durable(&path, text.as_bytes()));
+        written.map_err(|error| {
+            let (path, error) = (path.display(), files::because(&error));
             Failure::setup(say!(
                 "cannot keep the receipt in {path}: {error}",
                 "无法保存回执 {path}：{error}"
@@ -119,8 +121,12 @@ impl Receipts {
     /// Names of the receipts in the order of the log, at most the last [`RECEIPTS_MAX`].
     fn names(&self) -> Result<Vec<String>, Failure> {
         let unreadable = |error: io::Error| {
-            let folder = self.folder.display();
+            let (folder, error) = (self.folder.display(), files::because(&error));
             Failure::setup(say!("cannot read {folder}: {error}", "无法读取 {folder}：{error}"))
+                .help(word!(
+                    "see to it that you may read it, or name another folder with --state",
+                    "请确认您有权读取，或用 --state 指定其他文件夹"
+                ))
         };
         let files = match fs::read_dir(&self.folder) {
             Ok(files) => files,
@@ -195,7 +201,7 @@ pub(crate) fn run(command: &ReceiptCommand, session: &Session) -> Result<(), Fai
                 let out = out.display();
                 session.output.note(&say!("written to {out}", "已写入 {out}"));
             }
-            tx::show_proven(&proven, session)
+            entry::show_proven(&proven, session)
         }
         ReceiptCommand::Verify { files } => verify(&receipts, files, session),
     }
@@ -240,7 +246,7 @@ fn line(path: &Path, session: &Session) -> Result<Line, Failure> {
     let (author, what, group_buy) = match &proven.entry {
         Entry::Transaction(signed) => {
             let Transaction { author, action, .. } = &signed.transaction;
-            (Some(session.names()?.name(*author)), words::what(action), words::group_buy(action))
+            (Some(session.names()?.name(*author)), words::what(action), action.group_buy())
         }
         Entry::System(_) => (None, word!("a deadline", "到期事项").to_owned(), None),
         Entry::Evidence(_) => (None, word!("evidence", "违规证据").to_owned(), None),

@@ -4,11 +4,13 @@ use crate::{
     client::{self, Client},
     directory::{Directory, Tags},
     exit::Failure,
+    files::because,
     genesis as founding,
     lang::{self, Language, say, word},
-    names::Names,
+    names::{Names, did_you_mean},
     outbox::SettledNow,
-    output::Output,
+    output::{Output, plain},
+    refusal,
     signer::{self, Secrets, Signer},
 };
 use genesis::Genesis;
@@ -16,14 +18,15 @@ use ledger_core::{
     api::{AccountView, GroupBuyView, OpenGroupBuy, Problem},
     crypto::TransactionId,
     fund::{AccountId, Action, ChannelId, Policy},
-    types::{Code, Fen, GroupBuyId, Height, LogIndex, TimestampMs},
+    refusal::Refusal,
+    types::{Code, Fen, GroupBuyId, Height, LogIndex},
 };
 use serde::Serialize;
 use std::{
     cell::{OnceCell, RefCell},
     io::Read as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 /// The longest that a command waits for a decision, in seconds: a signature lives no longer.
@@ -94,9 +97,13 @@ fn access_token(
                 std::fs::File::open(file)?.take(limit).read_to_string(&mut text)?;
                 Ok(text)
             };
-            let path = file.display();
             Some(read().map_err(|error| {
-                Failure::setup(say!("cannot read {path}: {error}", "读不了 {path}：{error}"))
+                let (path, error) = (file.display(), because(&error));
+                Failure::setup(say!("cannot read {path}: {error}", "无法读取 {path}：{error}"))
+                    .help(word!(
+                        "name the file of the access token with --token-file",
+                        "请用 --token-file 指定访问令牌文件"
+                    ))
             })?)
         }
         None => environment.filter(|text| !text.trim().is_empty()),
@@ -171,12 +178,15 @@ impl Session {
         let token = access_token(options.token_file.as_deref(), environment("TUAN_TOKEN"))?;
         let secrets = Secrets::of(options.passphrase_file.clone(), environment("TUAN_PASSPHRASE"));
         lang::set(options.lang.unwrap_or_else(|| Language::of_environment(&environment)));
+        let home = state_home(&environment);
+        let folder = options.state.as_deref().or(home.as_deref());
+        let client = Client::new(&options.nodes)?.with_token(token.as_deref());
         Ok(Self {
             output: Output::new(options.json),
-            client: Client::new(&options.nodes)?.with_token(token.as_deref()),
+            client: client.with_memory(folder),
             options,
             secrets,
-            home: state_home(&environment),
+            home,
             genesis: OnceCell::new(),
             signer: OnceCell::new(),
             tags: RefCell::default(),
@@ -264,10 +274,10 @@ impl Session {
         let policy = self.policy()?;
         let found = (0u8..).zip(&policy.channels).find(|(_, channel)| channel.name == *name);
         found.map(|(id, _)| id).ok_or_else(|| {
-            let known: Vec<_> = policy.channels.iter().map(|c| c.name.to_string()).collect();
-            let known = known.join(word!(", ", "、"));
+            let known: Vec<_> = policy.channels.iter().map(|c| c.name.as_str()).collect();
+            let heading = say!("the channels are: ", "现有渠道：");
             Failure::usage(say!("there is no channel {name}", "没有渠道 {name}"))
-                .help(say!("the channels are: {known}", "现有渠道：{known}"))
+                .help(did_you_mean(name.as_str(), &known, heading))
         })
     }
 
@@ -345,9 +355,19 @@ impl Session {
         self.output.data(&say!("ok: already done: {note}", "完成：此前已办：{note}"), &answer)
     }
 
-    /// A problem in the user's language.
+    /// A problem in the user's language, with the names of this chain where they are at hand.
     pub(crate) fn tell(&self, problem: &Problem) -> String {
-        self.with_numbers(&client::detail(problem))
+        let told = problem.reason.as_deref().and_then(|reason| self.tell_reason(reason));
+        self.with_numbers(&told.unwrap_or_else(|| client::detail(problem)))
+    }
+
+    /// A refusal in the words of this chain, where these say more than a node's.
+    pub(crate) fn tell_reason(&self, reason: &Refusal) -> Option<String> {
+        // Without names the node's own sentence remains.
+        let (names, policy) = (self.names().ok()?, self.policy().ok());
+        let tags = self.tags.borrow();
+        let words = refusal::Words { names: &names, policy: policy.as_ref(), tags: &tags };
+        words.tell(reason).map(|text| plain(&text))
     }
 
     /// A text with the numbers of households for their pseudonyms, as far as they are known.
@@ -357,26 +377,7 @@ impl Session {
 
     /// The failure that a refusal is.
     pub(crate) fn refusal(&self, problem: &Problem) -> Failure {
-        let text = self.tell(problem);
-        refusal(problem.refusal, &text)
-    }
-}
-
-/// Refusals say what happened, then what to do.
-pub(crate) fn refusal(number: Option<u16>, text: &str) -> Failure {
-    let split = text.split_once("; ").or_else(|| text.split_once('；'));
-    let (what, help) = split.map_or((text, None), |(what, help)| (what, Some(help)));
-    let failure = match number {
-        // The mempool is full: nothing is decided about the transaction itself.
-        Some(110) => Failure::incomplete(what),
-        Some(number) => {
-            Failure::refused(say!("{what} (refusal {number})", "{what}（拒绝编号 {number}）"))
-        }
-        None => Failure::refused(what),
-    };
-    match help {
-        Some(help) => failure.help(help),
-        None => failure,
+        refusal::failure(problem.refusal, &self.tell(problem))
     }
 }
 
@@ -411,19 +412,6 @@ fn state_home(environment: &impl Fn(&str) -> Option<String>) -> Option<PathBuf> 
     let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let base = set("XDG_STATE_HOME").filter(|path| path.is_absolute());
     base.or_else(|| Some(set("HOME")?.join(".local/state"))).map(|base| base.join("tuan"))
-}
-
-/// The time now, by this computer's clock.
-///
-/// # Errors
-/// A setup [`Failure`] if the clock stands before 1970.
-pub(crate) fn now() -> Result<TimestampMs, Failure> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    let ms = since.and_then(|since| u64::try_from(since.as_millis()).ok());
-    ms.map(TimestampMs::new).ok_or_else(|| {
-        Failure::setup(word!("this computer's clock is wrong", "本机时钟不对"))
-            .help(word!("set the clock", "请校准时钟"))
-    })
 }
 
 /// The balance of an account among those that a node shows.
@@ -465,18 +453,6 @@ pub(crate) mod tests {
             }
             session
         }
-    }
-
-    #[test]
-    fn a_refusal_says_what_happened_and_what_to_do() {
-        let english = refusal(Some(700), "the account holds 2 fen; wait for more");
-        assert_eq!(
-            english.to_string(),
-            "error: the account holds 2 fen (refusal 700)\nhelp: wait for more"
-        );
-        let chinese = refusal(Some(600), "总额不符；请核对");
-        assert_eq!(chinese.to_string(), "error: 总额不符 (refusal 600)\nhelp: 请核对");
-        assert_eq!(refusal(Some(110), "full").number(), exit::INCOMPLETE);
     }
 
     #[test]

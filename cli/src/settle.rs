@@ -4,21 +4,22 @@ use crate::{
     approve::{self, payee},
     exit::Failure,
     input,
-    lang::say,
+    lang::{say, word},
+    names::{self, Names, did_you_mean},
     pay::{made_number, propose},
     session::{Session, balance},
 };
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use ledger_core::{
     api::{AccountView, GroupBuySummary, OpenGroupBuy, ProposalView},
     codec::List,
     fund::{
-        AccountId, ChannelId, FeePart, Movement, PayTo, PaymentState, Payout, Policy, REFUNDS_MAX,
-        RefundItem,
+        AccountId, ChannelId, FeePart, Movement, PayTo, PaymentState, Payout, Phase, Policy,
+        REFUNDS_MAX, RefundItem,
     },
     types::{Code, Fen, GroupBuyId, HouseholdTag, MemberId, PaymentNo},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `tuan settle`.
 #[derive(Debug, Subcommand)]
@@ -44,9 +45,9 @@ pub(crate) enum SettleCommand {
 pub(crate) struct PayArgs {
     /// Which group buy
     group_buy: GroupBuyId,
-    /// Whom
+    /// Whom: a part (supplier, leader, property, delivery, packing), or the name of the member who earns it
     #[arg(long, required_unless_present = "all")]
-    to: Option<Payee>,
+    to: Option<String>,
     /// Every payee that has earned something
     #[arg(long, conflicts_with_all = ["to", "number", "amount"])]
     all: bool,
@@ -62,7 +63,7 @@ pub(crate) struct PayArgs {
 }
 
 /// Whom a settled group buy pays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Payee {
     /// The supplier.
     Supplier,
@@ -111,6 +112,22 @@ impl Payee {
         }
     }
 
+    /// Who earns it in a group buy.
+    fn member(self, view: &OpenGroupBuy) -> MemberId {
+        match self {
+            Self::Supplier => view.filing.supplier,
+            Self::Leader => view.header.leader,
+            Self::Property => view.filing.property,
+            Self::Delivery => view.filing.delivery,
+            Self::Packing => view.filing.packing,
+        }
+    }
+
+    /// What it is called on the command line, and in the user's language.
+    fn words(self) -> [&'static str; 2] {
+        [payee(self.pay_to()), names::payee(self.pay_to())]
+    }
+
     fn account(self) -> AccountId {
         match self {
             Self::Supplier => AccountId::Payable,
@@ -127,7 +144,7 @@ pub(crate) fn settle(command: &SettleCommand, session: &Session) -> Result<(), F
     match command {
         SettleCommand::Propose { group_buy } => {
             let view = session.group_buy(group_buy)?;
-            if view.header.phase == ledger_core::fund::Phase::Settled {
+            if view.header.phase == Phase::Settled {
                 return session.already_done(&say!("{group_buy} is settled", "{group_buy} 已结算"));
             }
             let payable = balance(&view.accounts, &AccountId::Payable);
@@ -146,11 +163,39 @@ pub(crate) fn settle(command: &SettleCommand, session: &Session) -> Result<(), F
 
 fn pay(args: &PayArgs, session: &Session) -> Result<(), Failure> {
     let view = session.group_buy(&args.group_buy)?;
+    if view.header.phase != Phase::Settled {
+        let phase = names::phase(view.header.phase);
+        return Err(Failure::refused(say!(
+            "{} is {phase}: its payees are paid once it is settled",
+            "{} 的状态为“{phase}”：结算之后才能付款给收款方",
+            view.id
+        ))
+        .help(say!(
+            "`tuan settle propose` comes first, then the committee's `tuan settle approve`",
+            "请先由物业 tuan settle propose，再由居委会 tuan settle approve"
+        )));
+    }
     let waiting = session.client.proposals()?;
-    let payees = match args.to {
-        Some(payee) => vec![payee],
+    let left = |payee: Payee| {
+        let waits = proposed(&waiting, &args.group_buy, payee.pay_to());
+        balance(&view.accounts, &payee.account()).saturating_sub(waits)
+    };
+    let mut payees = match &args.to {
+        Some(to) => named(to, &view, &session.names()?)?,
         None => Payee::ALL.to_vec(),
     };
+    payees.retain(|payee| left(*payee) > Fen::ZERO);
+    if payees.len() > 1 && (args.number.is_some() || args.amount.is_some()) {
+        let to = args.to.as_deref().unwrap_or_default();
+        let parts: Vec<_> = payees.iter().map(|payee| payee.words()[0]).collect();
+        let parts = parts.join(word!(", ", "、"));
+        return Err(Failure::usage(say!(
+            "{to} earns several parts of {}, and --number and --amount are for one",
+            "{to} 在 {} 中有几项收入，而 --number 和 --amount 只能用于其中一项",
+            view.id
+        ))
+        .help(say!("name one with --to: {parts}", "请用 --to 指定一项：{parts}")));
+    }
     let chain: Vec<AccountView> = session.client.get("/v1/accounts")?;
     let mut custody = Custody {
         balances: mine(&chain, &session.policy()?, session.signer()?.author),
@@ -158,12 +203,7 @@ fn pay(args: &PayArgs, session: &Session) -> Result<(), Failure> {
     };
     let mut payouts = Vec::new();
     for payee in payees {
-        let waits = proposed(&waiting, &args.group_buy, payee.pay_to());
-        let earned = balance(&view.accounts, &payee.account()).saturating_sub(waits);
-        let amount = args.amount.unwrap_or(earned);
-        if earned == Fen::ZERO {
-            continue;
-        }
+        let amount = args.amount.unwrap_or_else(|| left(payee));
         let number = args.number.unwrap_or_else(|| payout_number(&view, payee));
         let payout = Payout { channel: custody.take(amount)?, number, amount };
         payouts.push(Movement::PayOut { group_buy: view.id, to: payee.pay_to(), payout });
@@ -176,6 +216,38 @@ fn pay(args: &PayArgs, session: &Session) -> Result<(), Failure> {
         ));
     }
     payouts.into_iter().try_for_each(|movement| propose(movement, session))
+}
+
+/// The payees that a text names: a part of the price, or everything that a member earns.
+fn named(to: &str, view: &OpenGroupBuy, names: &Names) -> Result<Vec<Payee>, Failure> {
+    if let Some(payee) = Payee::ALL.into_iter().find(|payee| payee.words().contains(&to)) {
+        return Ok(vec![payee]);
+    }
+    let id = view.id;
+    let Some(member) = names.find(to) else {
+        let earners: Vec<_> =
+            Payee::ALL.into_iter().map(|payee| names.name(payee.member(view))).collect();
+        let mut known: Vec<&str> = Payee::ALL.into_iter().flat_map(Payee::words).collect();
+        known.extend(earners.iter().map(String::as_str));
+        let mut seen = BTreeSet::new();
+        known.retain(|name| seen.insert(*name));
+        return Err(Failure::usage(say!("{to:?} is no payee of {id}", "{id} 没有收款方“{to}”"))
+            .help(did_you_mean(to, &known, say!("the payees are: ", "收款方有："))));
+    };
+    let earned: Vec<_> =
+        Payee::ALL.into_iter().filter(|payee| payee.member(view) == member).collect();
+    if earned.is_empty() {
+        let payees = Payee::ALL.map(|payee| {
+            let (part, name) = (payee.words()[1], names.name(payee.member(view)));
+            say!("{part} is {name}", "{part}是 {name}")
+        });
+        return Err(Failure::refused(say!(
+            "{to} earns nothing of {id}",
+            "{to} 不是 {id} 的收款方"
+        ))
+        .help(say!("its {}", "该团的{}", payees.join(word!(", ", "，")))));
+    }
+    Ok(earned)
 }
 
 /// What already waits to be paid to a payee.
@@ -346,7 +418,11 @@ fn refunds(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{genesis::tests::orchard, testing};
+    use crate::{
+        genesis::tests::orchard,
+        lang::{self, Language},
+        testing,
+    };
     use ledger_core::{
         crypto::TransactionId,
         fund::{Payment, PaymentRecord, Share},
@@ -434,6 +510,27 @@ mod tests {
         assert_ne!(number(&rest[0], 0), number(&movements[0], 2));
         // Computed twice, the same: numbers do not depend on chance.
         assert_eq!(movements, refunds(&view(), &[], &policy, MemberId::new(0)));
+    }
+
+    #[test]
+    fn payees_are_named_by_their_part_or_by_their_name() {
+        let names = Names::of_genesis(&orchard());
+        let view = testing::group_buy();
+        let to = |text: &str| named(text, &view, &names);
+        assert_eq!(to("leader"), Ok(vec![Payee::Leader]));
+        assert_eq!(to("supplier-a"), Ok(vec![Payee::Supplier]));
+        // This leader packs and delivers, too.
+        assert_eq!(to("leader-li"), Ok(vec![Payee::Leader, Payee::Delivery, Payee::Packing]));
+        let slip = to("suplier-a").expect_err("a slip");
+        assert!(slip.to_string().contains("did you mean supplier-a"), "{slip}");
+        let stranger = to("committee").expect_err("earns nothing");
+        assert!(stranger.to_string().contains("supplier is supplier-a"), "{stranger}");
+        assert_eq!(stranger.number(), crate::exit::REFUSED);
+        lang::within(Language::Zh, || {
+            assert_eq!(to("供应商"), Ok(vec![Payee::Supplier]));
+            let nobody = to("菜场").expect_err("unknown").to_string();
+            assert!(nobody.contains("提示：收款方有：supplier、供应商、leader、团长"), "{nobody}");
+        });
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     exit::Failure,
     input,
     lang::{say, word},
+    names::{Names, did_you_mean},
 };
 use genesis::Genesis;
 use ledger_core::{
@@ -148,11 +149,10 @@ impl Signer {
                 ))
             })?,
             Some(name) => genesis.member_id(name).ok_or_else(|| {
+                let names = Names::of_genesis(genesis);
+                let known: Vec<_> = names.all().collect();
                 Failure::setup(say!("{name} is no member of {chain}", "{name} 不是 {chain} 的成员"))
-                    .help(word!(
-                        "see `tuan genesis show` for the names",
-                        "用 tuan genesis show 查看成员名"
-                    ))
+                    .help(did_you_mean(name, &known, say!("the members are: ", "成员有：")))
             })?,
         };
         if owner != Some(author) {

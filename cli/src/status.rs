@@ -3,15 +3,19 @@
 pub(crate) mod explain;
 
 use crate::{
+    client::nobody_answers,
     exit::Failure,
     lang::{say, word},
     names::{self, Names},
-    output::{self, plain},
+    output::{self, Progress, plain},
     session::Session,
 };
 use clap::Subcommand;
 use explain::{Finding, can_proceed, explain, step_name};
-use ledger_core::api::{MemberView, Status};
+use ledger_core::{
+    api::{MemberView, Status},
+    types::Height,
+};
 use serde::Serialize;
 
 /// `tuan member`.
@@ -60,10 +64,30 @@ pub(crate) struct StatusCommand {
     explain: bool,
 }
 
+/// What a node that is named says of itself.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Asked {
+    url: String,
+    /// Whose node it is, and how far it has come; absent if it does not say.
+    node: Option<String>,
+    height: Option<Height>,
+    /// Why it is of no use.
+    trouble: Option<String>,
+}
+
+/// A status, and which of the nodes that are named answer.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    status: &'a Status,
+    nodes: &'a [Asked],
+}
+
 /// A status and what it means.
 #[derive(Serialize)]
 struct Explained<'a> {
     status: &'a Status,
+    nodes: &'a [Asked],
     can_proceed: bool,
     findings: Vec<Said>,
 }
@@ -75,31 +99,98 @@ struct Said {
     sentence: String,
 }
 
-/// Runs `tuan status`.
+/// Runs `tuan status`: every node that is named is asked, the first of use is described.
 pub(crate) fn run(command: &StatusCommand, session: &Session) -> Result<(), Failure> {
-    let status = session.client.status()?;
-    if session.options().genesis.is_some() && status.chain != session.genesis()?.chain {
-        let chain = status.chain;
-        return Err(Failure::refused(say!(
-            "the node is of another chain: {chain}",
-            "这个节点属于另一个账本：{chain}"
-        ))
-        .help(say!(
-            "name the right --node or --genesis",
-            "请用 --node 或 --genesis 指明正确的一个"
-        )));
-    }
+    let (status, nodes) = ask(session)?;
+    let nodes = nodes.as_slice();
     if !command.explain {
-        return session.output.data(&describe(&status), &status);
+        let text = match nodes {
+            [_] => describe(&status),
+            nodes => format!("{}\n\n{}", describe(&status), table(nodes)),
+        };
+        return session.output.data(&text, &Told { status: &status, nodes });
     }
     let said = |finding: Finding| Said { sentence: finding.sentence(), finding };
     let findings: Vec<_> = explain(&status).into_iter().map(said).collect();
-    let text: Vec<_> = findings.iter().map(|said| said.sentence.as_str()).collect();
-    let text = text.join("\n");
+    let mut text: Vec<_> = findings.iter().map(|said| said.sentence.clone()).collect();
+    text.extend(nodes.iter().filter_map(|asked| {
+        let (url, trouble) = (&asked.url, asked.trouble.as_ref()?);
+        Some(say!("Asked from here, {url}: {trouble}.", "从本机访问 {url}：{trouble}。"))
+    }));
+    let text = output::wrapped(&text.join("\n"));
     let can_proceed = can_proceed(&status);
-    session.output.data(&text, &Explained { status: &status, can_proceed, findings })?;
+    session.output.data(&text, &Explained { status: &status, nodes, can_proceed, findings })?;
     // The sentences have said it; the exit code says it to scripts.
     if can_proceed { Ok(()) } else { Err(Failure::incomplete("")) }
+}
+
+/// The first status of use, and what each node says.
+///
+/// # Errors
+/// A [`Failure`] if none answers, or none is of this chain.
+fn ask(session: &Session) -> Result<(Status, Vec<Asked>), Failure> {
+    let chain = match session.options().genesis {
+        Some(_) => Some(session.genesis()?.chain),
+        None => None,
+    };
+    let (mut first, mut failure, mut reasons) = (None, None, Vec::new());
+    let mut nodes = Vec::new();
+    let progress = Progress::start(word!("asking the nodes", "询问各节点"));
+    let answers = session.client.statuses();
+    drop(progress);
+    for (url, answer) in answers {
+        let url = url.to_owned();
+        let asked = Asked { url: url.clone(), node: None, height: None, trouble: None };
+        let trouble = match answer {
+            Ok(status) if chain.is_none_or(|chain| chain == status.chain) => {
+                let (node, height) = (Some(plain(&status.node)), Some(status.height));
+                nodes.push(Asked { node, height, ..asked });
+                first = first.or(Some(status));
+                continue;
+            }
+            Ok(status) => other_chain(&status),
+            Err(error) => error,
+        };
+        let message = trouble.message().to_owned();
+        reasons.push(say!("{url}: {message}", "{url}：{message}"));
+        if !trouble.is_unreachable() {
+            failure = failure.or(Some(trouble));
+        }
+        nodes.push(Asked { trouble: Some(message), ..asked });
+    }
+    match (first, failure) {
+        (Some(status), _) => Ok((status, nodes)),
+        (None, Some(failure)) => Err(failure),
+        (None, None) => Err(nobody_answers(&reasons)),
+    }
+}
+
+fn other_chain(status: &Status) -> Failure {
+    let chain = status.chain;
+    Failure::refused(say!(
+        "the node is of another chain: {chain}",
+        "这个节点属于另一个账本：{chain}"
+    ))
+    .help(say!("name the right --node or --genesis", "请用 --node 或 --genesis 指明正确的一个"))
+}
+
+fn table(nodes: &[Asked]) -> String {
+    let rows = nodes.iter().map(|asked| {
+        let answers = || word!("answers", "应答").to_owned();
+        vec![
+            asked.url.clone(),
+            asked.node.clone().unwrap_or_default(),
+            asked.height.map_or_else(String::new, |height| height.to_string()),
+            asked.trouble.clone().unwrap_or_else(answers),
+        ]
+    });
+    let headings = [
+        word!("NODE", "节点地址"),
+        word!("OF", "所属"),
+        word!("HEIGHT", "高度"),
+        word!("FROM HERE", "从本机访问"),
+    ];
+    output::table(&headings, rows)
 }
 
 fn describe(status: &Status) -> String {
@@ -139,28 +230,79 @@ fn describe(status: &Status) -> String {
         word!("CLOCK", "时钟"),
     ];
     let peers = output::table(&headings, peers);
-    say!(
+    let facts = say!(
         "{name} ({chain}), node of {node}, version {version}, times in UTC+8\n\
          height {height} at {at}, round {round} {step}{waiting}\n\
          log {entries} entries, state root {root}\n\
-         mempool {mempool}, clock offset {clock}{disk}\n\n{peers}",
+         mempool {mempool}, clock offset {clock}{disk}",
         "{name}（{chain}），{node} 的节点，版本 {version}，时间为 UTC+8\n\
          高度 {height}，{at}，第 {round} 轮 {step}{waiting}\n\
          日志 {entries} 条，状态根 {root}\n\
-         待处理 {mempool}，时钟偏差 {clock}{disk}\n\n{peers}"
-    )
+         待处理 {mempool}，时钟偏差 {clock}{disk}"
+    );
+    format!("{}\n\n{peers}", output::wrapped(&facts))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{client::tests::fake_node, session::Options};
+    use crate::{
+        client::tests::{dead_node, fake_node},
+        lang::{self, Language},
+        session::Options,
+    };
     use clap::Parser as _;
 
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
         options: Options,
+    }
+
+    #[test]
+    fn every_node_that_is_named_is_told_with_what_it_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let status = explain::tests::healthy();
+        let answer = serde_json::to_string(&status).expect("is JSON");
+        let node = fake_node(move |_, _| Some((200, answer.clone())));
+        let session = |nodes: &[&str]| {
+            let mut line = vec!["tuan", "--state", folder.path().to_str().expect("UTF-8")];
+            nodes.iter().for_each(|node| line.extend(["--node", node]));
+            Session::new(Line::parse_from(line).options, |_| None).expect("addresses")
+        };
+        let dead = dead_node();
+        let (told, nodes) = ask(&session(&[&dead, &node.url])).expect("one answers");
+        assert_eq!(told, status);
+        assert_eq!(nodes[1].height, Some(status.height));
+        let text = lang::within(Language::Zh, || table(&nodes));
+        assert!(text.contains(&node.url) && text.contains("应答"), "{text}");
+        let trouble = nodes[0].trouble.as_deref();
+        assert_eq!((nodes[0].url.as_str(), nodes[0].height), (dead.as_str(), None));
+        assert_eq!(trouble, Some("nothing runs there (connection refused)"));
+        let failure = ask(&session(&[&dead, &dead_node()])).expect_err("nobody is there");
+        assert_eq!(failure.number(), crate::exit::UNREACHABLE);
+        assert!(failure.message().contains(&dead), "{failure}");
+    }
+
+    #[test]
+    fn a_status_fits_a_narrow_terminal() {
+        let mut status = explain::tests::healthy();
+        status.height = Height::new(1_234_567_890);
+        let nodes =
+            [("http://10.1.2.3:7101", None), ("http://10.1.2.4:7101", Some("no answer in time"))];
+        let nodes = nodes.map(|(url, trouble)| Asked {
+            url: url.into(),
+            node: trouble.is_none().then(|| "property".into()),
+            height: trouble.is_none().then_some(status.height),
+            trouble: trouble.map(Into::into),
+        });
+        for columns in [50, 80] {
+            let told = output::tests::on_a_terminal(columns, || {
+                let told = || format!("{}\n\n{}", describe(&status), table(&nodes));
+                format!("{}\n\n{}", told(), lang::within(Language::Zh, told))
+            });
+            insta::assert_snapshot!(format!("status_{columns}"), told);
+        }
     }
 
     #[test]

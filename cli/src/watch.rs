@@ -5,13 +5,14 @@
 //! changed; a node that goes away for a while is asked again.
 
 use crate::{
+    clock::now,
     exit::Failure,
     goods::quantity_text,
     lang::{say, word},
     names,
     offer::yuan,
     output::{self, Output, Tone},
-    session::{Session, balance, now},
+    session::{Session, balance},
 };
 use ledger_core::{
     api::{GroupBuyView, OpenGroupBuy},

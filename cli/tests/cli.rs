@@ -53,7 +53,8 @@ fn help_is_there_in_both_languages() {
 
 #[test]
 fn mistakes_in_the_command_line_say_what_to_do() {
-    let lines = ["bay", "buy show", "settle pay g --to nobody", "status --wait soon"];
+    let lines =
+        ["bay", "buy show", "order import f --group-buy g --format x", "status --wait soon"];
     snapshot("usage", &lines, &[]);
 }
 

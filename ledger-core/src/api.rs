@@ -40,7 +40,7 @@ use crate::{
         PaymentNo, Round, TimestampMs, VotingPower,
     },
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 /// Where a transaction stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -372,6 +372,10 @@ pub struct Problem {
     /// Number of the refusal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub refusal: Option<u16>,
+    /// The refusal with its values, for whoever wants to say it in other words; absent from a node that
+    /// refuses for a reason that is not known here.
+    #[serde(skip_serializing_if = "Option::is_none", default, deserialize_with = "if_known")]
+    pub reason: Option<Box<Refusal>>,
     /// Whether the ledger already says what was asked for, so that nothing is left to do.
     #[serde(default)]
     pub already_done: bool,
@@ -388,6 +392,7 @@ impl Problem {
             detail: detail.into(),
             detail_zh: None,
             refusal: None,
+            reason: None,
             already_done: false,
         }
     }
@@ -408,9 +413,24 @@ impl Problem {
             detail: refusal.english(),
             detail_zh: Some(refusal.chinese()),
             refusal: Some(number),
+            reason: Some(Box::new(refusal.clone())),
             already_done: refusal.is_already_done(),
         }
     }
+}
+
+/// A reason that this version knows; another one is no mistake.
+fn if_known<'de, D: Deserializer<'de>>(reason: D) -> Result<Option<Box<Refusal>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Reason {
+        Known(Box<Refusal>),
+        Other(IgnoredAny),
+    }
+    Ok(match Reason::deserialize(reason)? {
+        Reason::Known(refusal) => Some(refusal),
+        Reason::Other(IgnoredAny) => None,
+    })
 }
 
 /// An account as clients see it.

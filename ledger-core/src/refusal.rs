@@ -12,6 +12,7 @@ use crate::{
     fund::Phase,
     types::{Fen, MemberId, TimestampMs},
 };
+use serde::{Deserialize, Serialize};
 use words::Told;
 
 macro_rules! refusals {
@@ -19,7 +20,8 @@ macro_rules! refusals {
         /// Why a transaction cannot enter the ledger.
         ///
         /// Blame: the author, unless the text says otherwise. Peers that relayed it are not penalised.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         #[allow(missing_docs, reason = "each variant's sentence is its documentation")]
         pub enum Refusal {
             $($(#[$doc])* #[doc = $en] $name { $($field: $type),* },)*

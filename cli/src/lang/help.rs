@@ -48,7 +48,7 @@ const TEXTS: &[(&str, &str)] = &[
     // tuan genesis
     ("Name of the chain", "链的名称"),
     ("Where to write the document", "创世文件写到哪里"),
-    (genesis::INVITE_EXAMPLE, INVITE_EXAMPLE),
+    (genesis::INVITE_EXAMPLE, genesis::INVITE_EXAMPLE_ZH),
     ("The document", "创世文件"),
     // tuan directory
     ("The directory of households, which stays off the ledger", "住户名册，不进入账本"),
@@ -209,7 +209,10 @@ const TEXTS: &[(&str, &str)] = &[
         "Custodian: proposes to pay a payee of a settled group buy",
         "保管方：提议向已结算团购的收款方付款",
     ),
-    ("Whom", "付给谁"),
+    (
+        "Whom: a part (supplier, leader, property, delivery, packing), or the name of the member who earns it",
+        "付给谁：写收入项目（supplier、leader、property、delivery、packing，或 供应商、团长、物业、配送、分拣），或收款成员的名称",
+    ),
     ("Every payee that has earned something", "所有应得款项的收款方"),
     (
         "From which channel; else one of yours that holds enough",
@@ -491,21 +494,6 @@ const VALUES: &[(&str, &str)] = &[
     ("WORD=MEANING", "词=含义"),
     ("SHELL", "外壳"),
 ];
-
-/// The Chinese of [`genesis::INVITE_EXAMPLE`].
-const INVITE_EXAMPLE: &str = "\
-示例：
-
-  tuan genesis invite --name orchard-1 \\
-    --member property --member committee \\
-    --member supplier-a=supplier --member supplier-b=supplier \\
-    --member auditor=auditor:0 --member leader-li=leader \\
-    --channel wechat=property --channel cash=committee \\
-    --related supplier-b=property --set heartbeat=30m \\
-    --out invitation.toml
-
-角色：property 物业、committee 居委会、supplier 供应商、leader 团长、auditor 审计；冒号后是票数。
---set 可改的设置及默认值，可对邀请文件用 `tuan genesis show` 查看。";
 
 /// Chinese columns beside the names of options; with less room the texts go below the names.
 const HELP_COLUMNS_MIN: usize = 30;

@@ -7,10 +7,11 @@ use super::{
     words,
 };
 use crate::{
+    clock::now,
     exit::Failure,
     lang::{say, word},
     output::{self, plain},
-    session::{Entered, Outcome, Session, now},
+    session::{Entered, Outcome, Session},
 };
 use clap::{Args, Subcommand};
 use ledger_core::{
@@ -18,8 +19,14 @@ use ledger_core::{
     types::{GroupBuyId, TimestampMs},
 };
 use serde::Serialize;
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _},
+    time::Duration,
+};
 
+/// How long to wait for an entry after another was waited for in vain: if the chain stands still, not as
+/// long as for the first.
+const AFTER_WAITING: Duration = Duration::from_secs(3);
 /// Shortest beginning of an id that names an entry.
 const PREFIX_MIN: usize = 6;
 
@@ -125,14 +132,14 @@ fn list(outbox: &Outbox, session: &Session) -> Result<(), Failure> {
                 waiting.push(Line {
                     id: content.id(),
                     what: words::what(&body.action),
-                    group_buy: words::group_buy(&body.action),
+                    group_buy: body.action.group_buy(),
                     author: names.name(body.author),
                     signed_at_ms: content.signed_at,
                     expires_ms: body.expires,
                     expired: now >= body.expires,
                     reached_nobody: note.reached_nobody,
                     tried_at_ms: note.tried_at_ms,
-                    last_error: note.heard.as_ref().map(Heard::text),
+                    last_error: note.heard.as_ref().map(|heard| session.tell_heard(heard)),
                     last_heard: note.heard,
                     earlier: content.earlier,
                 });
@@ -235,7 +242,7 @@ fn named(outbox: &Outbox, texts: &[String]) -> Result<Vec<String>, Failure> {
 
 fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failure> {
     let mut tried = Vec::new();
-    let mut silence = false;
+    let (mut silence, mut stands_still) = (false, false);
     for name in named(outbox, ids)? {
         let one = match outbox.take(&name)? {
             Taken::Gone => continue,
@@ -243,7 +250,13 @@ fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failu
                 // Nobody answered a moment ago; the rest would only wait for the same.
                 Tried::new(&kept.content, Kind::Unreachable, word!("not tried", "未尝试"))
             }
-            Taken::Kept(mut kept) => try_one(&mut kept, session),
+            Taken::Kept(mut kept) => {
+                let patience = match stands_still {
+                    true => session.patience().map(|patience| patience.min(AFTER_WAITING)),
+                    false => session.patience(),
+                };
+                try_one(&mut kept, patience, session)
+            }
             Taken::Busy => {
                 let text = word!("another tuan works on it", "另一个 tuan 正在处理").to_owned();
                 Tried { id: short(&name), outcome: Kind::Busy, text, transaction: None }
@@ -253,9 +266,14 @@ fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failu
             }
         };
         silence = one.outcome == Kind::Unreachable;
+        stands_still = one.outcome == Kind::Left;
         tried.push(one);
     }
-    let mut lines: Vec<_> = tried.iter().map(|one| format!("{}: {}", one.id, one.text)).collect();
+    let line = |one: &Tried| {
+        let Tried { id, text, .. } = one;
+        say!("{id}: {text}", "{id}：{text}")
+    };
+    let mut lines: Vec<_> = tried.iter().map(line).collect();
     if lines.is_empty() {
         lines.push(word!("ok: nothing waits in the outbox", "完成：待发箱是空的").to_owned());
     }
@@ -263,8 +281,8 @@ fn retry(outbox: &Outbox, ids: &[String], session: &Session) -> Result<(), Failu
     verdict(&tried)
 }
 
-fn try_one(kept: &mut Kept, session: &Session) -> Tried {
-    let settled = session.settle(kept, session.patience(), SignAgain::Yes);
+fn try_one(kept: &mut Kept, patience: Option<Duration>, session: &Session) -> Tried {
+    let settled = session.settle(kept, patience, SignAgain::Yes);
     let content = &kept.content;
     match settled {
         Ok(Settled::Done(outcome)) => {
@@ -292,7 +310,8 @@ fn try_one(kept: &mut Kept, session: &Session) -> Tried {
 impl Tried {
     fn new(content: &Content, outcome: Kind, text: &str) -> Self {
         let what = words::what(content.action());
-        let text = format!("{what}: {}", plain(text));
+        let text = plain(text);
+        let text = say!("{what}: {text}", "{what}：{text}");
         Self { id: content.id().short(), outcome, text, transaction: None }
     }
 }
@@ -389,4 +408,37 @@ fn ask(yes: bool, what: &str) -> Result<(), Failure> {
 /// The short id in the name of an entry.
 fn short(name: &str) -> String {
     name.rsplit('-').next().unwrap_or(name).chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::{self, Language};
+
+    #[test]
+    fn what_waits_is_listed_on_narrow_terminals_without_breaking_a_number() {
+        let heard =
+            "a node refuses it (payment W1 was recorded as ¥1234567.89), but another may have it";
+        let line = || Line {
+            id: TransactionId::new([0xab; 32]),
+            what: "books 1234567.89 yuan that came in as W1".into(),
+            group_buy: "veg-0105".parse().ok(),
+            author: "leader-li".into(),
+            signed_at_ms: TimestampMs::new(1_767_225_600_000),
+            expires_ms: TimestampMs::new(1_767_229_200_000),
+            expired: true,
+            reached_nobody: false,
+            tried_at_ms: None,
+            last_heard: None,
+            last_error: Some(heard.into()),
+            earlier: Vec::new(),
+        };
+        for columns in [50, 80] {
+            let told = output::tests::on_a_terminal(columns, || {
+                let english = table(&[line()]);
+                format!("{english}\n\n{}", lang::within(Language::Zh, || table(&[line()])))
+            });
+            insta::assert_snapshot!(format!("outbox_{columns}"), told);
+        }
+    }
 }

@@ -11,7 +11,10 @@
 //! final, told at once. If the bytes may have reached a node before (an earlier run, a node that took
 //! them and then dropped them, a connection that broke), another proposer may still put them into a
 //! block, although this node refuses. Such a transaction stays until it is decided or has expired; only
-//! then is it known what to do. "The ledger says so already" is final always. Before any of this is said,
+//! then is it known what to do. "The ledger says so already" is final always, and so is what rules it out for
+//! good ([`crate::refusal::is_for_good`]): a number that stands in the ledger with other content, an order
+//! that was changed since. (A custodian who refuses that other record frees its number; whoever wants the
+//! first one then enters it again.) Before any of this is said,
 //! the other nodes are asked whether they have it. The one fact needed for this rule, whether the bytes
 //! may be anywhere, is assumed by default, and denied in the note beside an entry only when every
 //! connection of the last try failed before anything was sent.
@@ -48,4 +51,3 @@ pub(crate) mod words;
 pub(crate) use command::{OutboxCommand, run};
 pub(crate) use send::in_one_line;
 pub(crate) use settle::SettledNow;
-pub(crate) use store::{durable, make_private_folder};

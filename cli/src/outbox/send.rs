@@ -9,9 +9,11 @@ use crate::{
     exit::Failure,
     lang::{say, word},
     output::{Progress, plain},
+    refusal::is_for_good,
 };
 use ledger_core::{
     api::{EntryView, Problem},
+    fund::Action,
     transaction::ReceivedTransaction,
     types::{Height, LogIndex},
 };
@@ -29,8 +31,9 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 /// No question is cut shorter than this because patience ends.
 const TIMEOUT_MIN: Duration = Duration::from_secs(1);
-/// After this time without a decision the transaction goes to the next node as well.
-const RESEND_AFTER: Duration = Duration::from_secs(10);
+/// After this time without a decision the transaction goes to the next node as well, which may know that it
+/// can enter no more.
+const RESEND_AFTER: Duration = Duration::from_secs(5);
 /// First and longest pause between two questions whether a transaction is decided.
 const POLL_PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
 /// Pause after a round in which no node took it.
@@ -80,9 +83,11 @@ impl Reason {
     fn text(&self) -> String {
         match self {
             Self::Said(text) => plain(text),
-            Self::NoBlockYet => {
-                word!("a node has it, and no block yet", "有节点已收到，尚未进入区块").to_owned()
-            }
+            Self::NoBlockYet => word!(
+                "a node has it, and no block yet (`tuan status --explain` may say why)",
+                "有节点已收到，尚未进入区块（可用 tuan status --explain 查看原因）"
+            )
+            .to_owned(),
             Self::NoReceipt(log_index) => say!(
                 "a node says that it is entry {log_index}, and none gives the receipt",
                 "有节点称其为条目 {log_index}，但没有节点给出回执"
@@ -93,7 +98,7 @@ impl Reason {
 
 /// Several reasons in one line.
 pub(super) fn reasons_text(reasons: &[Reason]) -> String {
-    reasons.iter().map(Reason::text).collect::<Vec<_>>().join("; ")
+    reasons.iter().map(Reason::text).collect::<Vec<_>>().join(word!("; ", "；"))
 }
 
 /// What came of sending.
@@ -167,7 +172,9 @@ impl Errand<'_> {
                 Round::Taken(_) if self.patience.is_none() => return Sent::Taken,
                 Round::Taken(node) => self.follow(node, deadline, &mut reasons),
                 Round::Refused(node, problem) => {
-                    match self.look(node, spread, &problem) {
+                    let is_settled = problem.already_done
+                        || is_for_good(&problem, |order| self.replaced_version(order));
+                    match self.look(node, spread, is_settled, &problem) {
                         Some(Place::Pending) if self.patience.is_none() => return Sent::Taken,
                         Some(Place::Pending) => {
                             spread = true;
@@ -185,7 +192,7 @@ impl Errand<'_> {
                             None
                         }
                         _ => {
-                            let is_final = !spread || problem.already_done;
+                            let is_final = !spread || is_settled;
                             return Sent::Refused { problem, is_final };
                         }
                     }
@@ -287,10 +294,18 @@ impl Errand<'_> {
     }
 
     /// Whether another node has what one node refuses; the one that has it is preferred from then on.
-    fn look(&self, refused_by: usize, spread: bool, problem: &Problem) -> Option<Place> {
+    ///
+    /// Where it is settled that it will not enter, one in whose pool it still lies is not waited for.
+    fn look(
+        &self,
+        refused_by: usize,
+        spread: bool,
+        is_settled: bool,
+        problem: &Problem,
+    ) -> Option<Place> {
         // These very bytes are in the ledger: whoever says so can show it.
         let spread = spread || problem.refusal == Some(IN_LEDGER);
-        if problem.already_done && !spread {
+        if is_settled && !spread {
             return None;
         }
         let id = self.transaction.id();
@@ -298,7 +313,7 @@ impl Errand<'_> {
         for node in self.client.in_order().filter(|node| *node != refused_by || spread) {
             match self.client.place_at(node, &id, LOOK_TIMEOUT) {
                 place @ Place::Decided { .. } => return Some(place),
-                Place::Pending if !problem.already_done => pending = Some(node),
+                Place::Pending if !is_settled => pending = Some(node),
                 Place::Pending | Place::Unknown | Place::Silent(_) => {}
             }
         }
@@ -306,6 +321,16 @@ impl Errand<'_> {
             self.client.prefer(node);
             Place::Pending
         })
+    }
+
+    /// The version of an order that this transaction changes, if it changes that order.
+    fn replaced_version(&self, order: &str) -> Option<u32> {
+        match &self.transaction.transaction().action {
+            Action::Order { orders, .. } => {
+                orders.iter().find(|request| request.order.as_str() == order)?.replaces
+            }
+            _ => None,
+        }
     }
 
     /// The first receipt that verifies, asking first the node that says it is decided.

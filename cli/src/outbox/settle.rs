@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     client::{Client, Place},
+    clock::now,
     exit::Failure,
     lang::{say, word},
     output, proof,
     receipts::Receipts,
-    session::{Entered, Outcome, Session, now},
+    session::{Entered, Outcome, Session},
 };
 use ledger_core::{
     api::{EntryView, Problem},
@@ -52,11 +53,6 @@ pub(super) struct Left {
 impl Left {
     fn because(reason: String) -> Self {
         Self { reason, unreachable: false, locked: false, expired: false }
-    }
-
-    fn heard(heard: &Heard) -> Self {
-        let unreachable = matches!(heard, Heard::Unreachable { .. });
-        Self { unreachable, ..Self::because(heard.text()) }
     }
 
     /// Whether the next entry would fare the same.
@@ -315,10 +311,10 @@ impl Session {
             }
             Sent::Refused { problem, is_final: true } => self.refused(kept, problem),
             Sent::Refused { problem, is_final: false } => {
-                let Problem { detail, detail_zh, .. } = *problem;
-                let heard = Heard::Refused { detail, detail_zh };
+                let Problem { detail, detail_zh, reason, .. } = *problem;
+                let heard = Heard::Refused { detail, detail_zh, reason };
                 kept.note(&heard, false);
-                Ok(Settled::Left(Left::because(self.with_numbers(&heard.text()))))
+                Ok(Settled::Left(Left::because(self.tell_heard(&heard))))
             }
             Sent::Locked { reached_nobody } => {
                 kept.note(&Heard::Locked, reached_nobody);
@@ -331,7 +327,7 @@ impl Session {
                     false => Heard::Unclear { reasons },
                 };
                 kept.note(&heard, reached_nobody);
-                Ok(Settled::Left(Left::heard(&heard)))
+                Ok(Settled::Left(Left { unreachable, ..Left::because(self.tell_heard(&heard)) }))
             }
         }
     }
@@ -401,7 +397,8 @@ impl Session {
         let left = |kept: &mut Kept, heard: Heard| {
             let reached_nobody = kept.reached_nobody;
             kept.note(&heard, reached_nobody);
-            Ok(Some(Settled::Left(Left { expired: true, ..Left::heard(&heard) })))
+            let left = Left::because(self.tell_heard(&heard));
+            Ok(Some(Settled::Left(Left { expired: true, ..left })))
         };
         match sign_again {
             SignAgain::Yes => {}
@@ -478,6 +475,11 @@ impl Session {
             "{old} 已过期；已重新签名为 {id}"
         ));
         Ok(None)
+    }
+
+    /// What was heard of a transaction, in the words of the chain.
+    pub(super) fn tell_heard(&self, heard: &Heard) -> String {
+        self.with_numbers(&heard.text(|reason| self.tell_reason(reason)))
     }
 
     /// What became of a transaction, in one line.

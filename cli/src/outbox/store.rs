@@ -10,24 +10,25 @@ use super::{
     words,
 };
 use crate::{
+    clock::now,
     exit::Failure,
+    files,
     lang::{self, Language, say, word},
     output,
-    session::now,
 };
 use ledger_core::{
     crypto::{ChainId, TransactionId},
     fund::Action,
+    refusal::Refusal,
     transaction::{ReceivedTransaction, TRANSACTION_BYTES_MAX},
     types::{MemberId, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, TryLockError},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// The layout of [`EntryFile`] that this code writes and reads.
@@ -42,12 +43,12 @@ const ENTRY_BYTES_MAX: u64 = 2 * TRANSACTION_BYTES_MAX as u64 + 4_096;
 const NOTE_BYTES_MAX: u64 = 16 * 1024;
 /// Most characters of one text that a note keeps.
 const TEXT_CHARS_MAX: usize = 300;
+/// Longest refusal that a note keeps with its values.
+const REASON_BYTES_MAX: usize = 1_024;
 /// Most texts that a note keeps, so that it stays below its length; the last ones are.
 const REASONS_MAX: usize = 8;
 /// Ids that an entry had before it was signed again; the last are kept.
 const EARLIER_MAX: usize = 16;
-/// A half-written file of a killed process is removed after this time.
-const LITTER_AGE: Duration = Duration::from_secs(3_600);
 
 /// An entry as it is on disk.
 #[derive(Debug, Serialize, Deserialize)]
@@ -84,7 +85,13 @@ pub(super) enum Heard {
     /// A node took it, and nobody waited.
     Sent,
     /// A node refuses it; another may have it.
-    Refused { detail: String, detail_zh: Option<String> },
+    Refused {
+        detail: String,
+        detail_zh: Option<String>,
+        /// The same with its values, if the node sent them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Box<Refusal>>,
+    },
     /// No node answered.
     Unreachable { reasons: Vec<Reason> },
     /// Nobody said what became of it.
@@ -102,13 +109,14 @@ pub(super) enum Heard {
 }
 
 impl Heard {
-    /// In the user's language.
-    pub(super) fn text(&self) -> String {
+    /// In the user's language; `tell` says a refusal in the words of the chain, where it has any.
+    pub(super) fn text(&self, tell: impl Fn(&Refusal) -> Option<String>) -> String {
         match self {
             Self::Sent => word!("sent, not decided yet", "已发送，尚未决定").to_owned(),
-            Self::Refused { detail, detail_zh } => {
+            Self::Refused { detail, detail_zh, reason } => {
                 let zh = detail_zh.as_ref().filter(|_| lang::current() == Language::Zh);
-                let why = output::plain(zh.unwrap_or(detail));
+                let told = reason.as_deref().and_then(tell);
+                let why = told.unwrap_or_else(|| output::plain(zh.unwrap_or(detail)));
                 say!(
                     "a node refuses it ({why}), but another may have it and enter it still",
                     "一个节点拒绝了它（{why}），但其他节点可能已收到并仍会入账"
@@ -117,6 +125,10 @@ impl Heard {
             Self::Unreachable { reasons } => {
                 let heard = reasons_text(reasons);
                 say!("no node answers: {heard}", "没有节点应答：{heard}")
+            }
+            Self::Unclear { reasons } if reasons.contains(&Reason::NoBlockYet) => {
+                let heard = reasons_text(reasons);
+                say!("not decided yet: {heard}", "尚未入账：{heard}")
             }
             Self::Unclear { reasons } => {
                 let heard = reasons_text(reasons);
@@ -157,8 +169,13 @@ impl Heard {
             last.map(one).collect()
         };
         match self {
-            Self::Refused { detail, detail_zh } => {
-                Self::Refused { detail: cut(detail), detail_zh: detail_zh.as_ref().map(cut) }
+            Self::Refused { detail, detail_zh, reason } => {
+                let is_short = |reason: &Refusal| {
+                    serde_json::to_string(reason).is_ok_and(|json| json.len() <= REASON_BYTES_MAX)
+                };
+                let reason = reason.as_ref().filter(|reason| is_short(reason)).cloned();
+                let detail_zh = detail_zh.as_ref().map(cut);
+                Self::Refused { detail: cut(detail), detail_zh, reason }
             }
             Self::Unreachable { reasons } => Self::Unreachable { reasons: cut_all(reasons) },
             Self::Unclear { reasons } => Self::Unclear { reasons: cut_all(reasons) },
@@ -234,7 +251,8 @@ impl Outbox {
         transaction: &ReceivedTransaction,
         mut earlier: Vec<TransactionId>,
     ) -> Result<Kept, Failure> {
-        make_private_folder(&self.folder)?;
+        files::make_private_folder(&self.folder)
+            .map_err(|error| cannot_keep(&self.folder, &error))?;
         if self.names()?.len() >= ENTRIES_MAX {
             return Err(Failure::setup(say!(
                 "the outbox holds {ENTRIES_MAX} transactions already",
@@ -259,7 +277,8 @@ impl Outbox {
             .map_err(|error| Failure::bug(format!("an entry is not JSON: {error}")))?;
         let path = self.folder.join(format!("{:013}-{id}.json", signed_at.get()));
         // Locked before it has its name, so that nobody else takes it up first.
-        let lock = durable(&path, json.as_bytes()).map_err(|error| cannot_keep(&path, &error))?;
+        let lock =
+            files::durable(&path, json.as_bytes()).map_err(|error| cannot_keep(&path, &error))?;
         let content = Content { transaction: transaction.clone(), signed_at, earlier };
         Ok(Kept { _lock: lock, path, content, reached_nobody: true, tried_at: None })
     }
@@ -285,22 +304,26 @@ impl Outbox {
     /// Names of the entries, oldest first.
     pub(super) fn names(&self) -> Result<Vec<String>, Failure> {
         let unreadable = |error: io::Error| {
-            let folder = self.folder.display();
+            let (folder, error) = (self.folder.display(), files::because(&error));
             Failure::setup(say!("cannot read {folder}: {error}", "无法读取 {folder}：{error}"))
+                .help(word!(
+                    "see to it that you may read it, or name another folder with --state",
+                    "请确认您有权读取，或用 --state 指定其他文件夹"
+                ))
         };
-        let files = match fs::read_dir(&self.folder) {
-            Ok(files) => files,
+        let found = match fs::read_dir(&self.folder) {
+            Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(unreadable(error)),
         };
         let mut names = Vec::new();
-        for file in files.take(FILES_MAX) {
+        for file in found.take(FILES_MAX) {
             let file = file.map_err(unreadable)?;
             let Ok(name) = file.file_name().into_string() else { continue };
             if let Some(name) = name.strip_suffix(".json") {
                 names.push(name.to_owned());
-            } else if name.ends_with(HALF_WRITTEN) {
-                remove_litter(&file);
+            } else {
+                files::remove_litter(&file);
             }
         }
         names.sort_unstable();
@@ -478,7 +501,7 @@ impl Kept {
         let heard = Some(heard.bounded());
         let note = Note { tried_at_ms: now().ok(), reached_nobody, heard };
         if let Ok(json) = serde_json::to_string(&note) {
-            let _ = durable(&note_path(&self.path), json.as_bytes());
+            let _ = files::durable(&note_path(&self.path), json.as_bytes());
         }
     }
 
@@ -506,63 +529,8 @@ fn read_note(entry: &Path) -> Note {
     read().unwrap_or_default()
 }
 
-/// How the name of a file ends that is not finished.
-const HALF_WRITTEN: &str = ".half";
-
-fn remove_litter(file: &fs::DirEntry) {
-    let age = file.metadata().and_then(|metadata| metadata.modified()).map(|at| at.elapsed());
-    if age.is_ok_and(|age| age.is_ok_and(|age| age > LITTER_AGE)) {
-        // If it cannot be removed now, it will be another time.
-        let _ = fs::remove_file(file.path());
-    }
-}
-
-/// Writes a private file so that it is there completely or not at all, also after a power cut; returns it,
-/// locked since before it had its name.
-///
-/// # Errors
-/// If the disk does not let us.
-pub(crate) fn durable(path: &Path, content: &[u8]) -> io::Result<File> {
-    let half = path.with_extension(format!("{}{HALF_WRITTEN}", std::process::id()));
-    let write = || {
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&half)?;
-        file.lock()?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&half, path)?;
-        if let Some(folder) = path.parent() {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(file)
-    };
-    let written = write();
-    if written.is_err() {
-        // What cannot be removed now is litter, and removed later.
-        let _ = fs::remove_file(&half);
-    }
-    written
-}
-
-/// Makes a folder, and those above it, that only their owner may enter.
-///
-/// # Errors
-/// A setup [`Failure`] if the disk does not let us.
-pub(crate) fn make_private_folder(path: &Path) -> Result<(), Failure> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    // The names of new folders stand in those above, as far up as they may be new.
-    let synced = made.and_then(|()| {
-        let above = path.ancestors().skip(1).take(4).filter(|above| above.is_dir());
-        above.into_iter().try_for_each(|above| File::open(above)?.sync_all())
-    });
-    synced.map_err(|error| cannot_keep(path, &error))
-}
-
 fn cannot_keep(path: &Path, error: &io::Error) -> Failure {
-    let path = path.display();
+    let (path, error) = (path.display(), files::because(error));
     Failure::setup(say!("cannot write {path}: {error}", "无法写入 {path}：{error}")).help(say!(
         "nothing was sent; make room, or name another folder with --state",
         "尚未发送任何内容；请腾出空间，或用 --state 指定其他文件夹"
@@ -578,6 +546,12 @@ fn remove(path: &Path) -> Result<(), Failure> {
     };
     let path = path.display();
     removed.map_err(|error| {
-        Failure::setup(say!("cannot remove {path}: {error}", "无法删除 {path}：{error}"))
+        let error = files::because(&error);
+        Failure::setup(say!("cannot remove {path}: {error}", "无法删除 {path}：{error}")).help(
+            word!(
+                "see to it that you may write there; nothing is lost",
+                "请确认您有权写入该处；没有内容丢失"
+            ),
+        )
     })
 }

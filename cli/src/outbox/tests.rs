@@ -7,12 +7,13 @@ use super::{
 };
 use crate::{
     client::tests::{FakeNode, dead_node, listening_node},
+    clock::now,
     exit,
     genesis::tests::{member_key, orchard},
     import::{self, Item, Report},
     lang::{self, Language},
     receipts::{ReceiptCommand, Receipts},
-    session::{Outcome, Session, now},
+    session::{Outcome, Session},
     signer::Signer,
 };
 use genesis::Genesis;
@@ -449,7 +450,14 @@ fn a_refusal_of_what_another_node_may_have_is_not() {
     // The first node takes it in and says nothing; the second refuses it.
     let silent = listening_node(|_, _| None);
     let session = property.at(&[&silent.url, &good.url]);
-    let failure = session.submit(money("W1", 600)).expect_err("unknown");
+    // No channel has this number; the members may agree on one yet.
+    let no_channel = match money("W2", 600) {
+        Action::ReceiveUnidentified(receipt) => {
+            Action::ReceiveUnidentified(MoneyReceipt { channel: 9, ..receipt })
+        }
+        other => other,
+    };
+    let failure = session.submit(no_channel).expect_err("unknown");
     assert_eq!(failure.number(), exit::INCOMPLETE);
     assert_eq!(property.waiting().len(), 1);
     // What the ledger says already is no matter of who else may have it.
@@ -544,6 +552,32 @@ fn killed_while_signing_again_one_of_both_remains() {
     let settled = property.retry(&property.at(&[&good.url]));
     assert!(matches!(settled, Settled::Done(Outcome::Entered(entered)) if entered.id == new.id()));
     assert_eq!((property.entries(), property.waiting()), (1, Vec::new()));
+}
+
+#[test]
+fn what_was_superseded_is_told_at_once_although_a_node_still_holds_it() {
+    let property = Property::new();
+    let good = node(&property.ledger);
+    // Entered with the right amount from another computer, after the wrong one had gone out from here.
+    let elsewhere = Property { state: tempfile::tempdir().expect("a folder"), ..property };
+    let right = elsewhere.at(&[&good.url]).submit(money("W1", 600));
+    assert!(matches!(right, Ok(Outcome::Entered(_))), "{right:?}");
+    let property = Property { state: tempfile::tempdir().expect("a folder"), ..elsewhere };
+    property.killed_after_writing(money("W1", 500), 0);
+    let stuck = listening_node(|line, body| match line.starts_with("POST") {
+        true => pending(body),
+        false => {
+            let id = line.split([' ', '/']).find_map(|part| part.parse().ok()).unwrap_or_default();
+            let progress = Progress::Pending;
+            json(202, &Submitted { id, progress, height: None, log_index: None })
+        }
+    });
+    let settled = property.retry(&property.at(&[&good.url, &stuck.url]));
+    let Settled::Done(Outcome::Refused(problem)) = settled else { panic!("{settled:?}") };
+    assert_eq!(problem.refusal, Some(501));
+    assert_eq!((property.entries(), property.waiting()), (1, Vec::new()));
+    // It was asked whether it knows better, and not waited for.
+    assert_eq!(stuck.requests.lock().expect("not poisoned").len(), 1);
 }
 
 #[test]
@@ -678,10 +712,10 @@ fn what_was_heard_is_told_in_the_language_of_whoever_reads_it() {
     lang::within(Language::Zh, || property.take().note(&heard, false));
     let note = property.outbox().list().expect("a folder").remove(0).note;
     let heard = note.heard.expect("a long one fits too");
-    assert!(heard.text().starts_with("nobody says what became of it: "));
-    assert!(heard.text().ends_with("; a node has it, and no block yet"));
-    let chinese = lang::within(Language::Zh, || heard.text());
-    assert!(chinese.ends_with("有节点已收到，尚未进入区块"), "{chinese}");
+    assert!(heard.text(|_| None).starts_with("not decided yet: "));
+    assert!(heard.text(|_| None).contains("; a node has it, and no block yet"));
+    let chinese = lang::within(Language::Zh, || heard.text(|_| None));
+    assert!(chinese.contains("；有节点已收到，尚未进入区块"), "{chinese}");
 }
 
 #[test]

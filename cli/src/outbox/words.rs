@@ -1,13 +1,7 @@
 //! What an action says, in a few words, and whether the ledger would take it twice.
 
-use crate::{
-    approve::group_buy_of,
-    lang::{say, word},
-};
-use ledger_core::{
-    fund::{Action, FilingDecision, Movement, Receipt},
-    types::GroupBuyId,
-};
+use crate::lang::{say, word};
+use ledger_core::fund::{Action, FilingDecision, Movement, Receipt};
 
 /// Whether the ledger could take the same action a second time, because neither a number nor a state of
 /// the books rules that out.
@@ -58,25 +52,6 @@ pub(super) fn same_but_for_time(one: &Action, other: &Action) -> bool {
             *one == Receipt { received_at: one.received_at, ..*other }
         }
         _ => one == other,
-    }
-}
-
-/// The group buy that an action is about.
-pub(crate) fn group_buy(action: &Action) -> Option<GroupBuyId> {
-    match action {
-        Action::File(filing) => Some(filing.group_buy),
-        Action::DecideFiling { group_buy, .. }
-        | Action::Order { group_buy, .. }
-        | Action::RecordPayments { group_buy, .. }
-        | Action::ConfirmPayments { group_buy, .. }
-        | Action::RefusePayment { group_buy, .. }
-        | Action::ConfirmPurchaseOrder { group_buy, .. }
-        | Action::Deliver { group_buy, .. } => Some(*group_buy),
-        Action::SignGoodsNote(note) => Some(note.group_buy),
-        Action::Propose(movement) => group_buy_of(movement),
-        Action::ReceiveUnidentified(_) | Action::Approve { .. } | Action::RejectProposal { .. } => {
-            None
-        }
     }
 }
 
@@ -172,7 +147,7 @@ fn movement_kind(movement: &Movement) -> &'static str {
         Movement::ChargeDifference { .. } => word!("who owes what is missing", "短款归责"),
         Movement::FoundDifference { .. } => word!("missing money was found", "短款找回"),
         Movement::RepayReceivable { .. } => word!("a member pays what it owes", "成员还款"),
-        Movement::GiveReserve { .. } => word!("a gift to a reserve", "捐入专项"),
-        Movement::SpendReserve { .. } => word!("spend a reserve", "动用专项"),
+        Movement::GiveReserve { .. } => word!("a gift to a reserve", "捐入公益金"),
+        Movement::SpendReserve { .. } => word!("spend a reserve", "动用公益金"),
     }
 }

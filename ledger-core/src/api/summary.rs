@@ -4,7 +4,7 @@
 use crate::{
     block::Entry,
     crypto::{BlockHash, TransactionId},
-    fund::{Action, DeadlineKind, Movement},
+    fund::{Action, DeadlineKind},
     types::{GroupBuyId, Height, LogIndex, MemberId, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,8 @@ impl EntrySummary {
         match entry {
             Entry::Transaction(signed) => {
                 let transaction = &signed.transaction;
-                let (kind, group_buy) = of_action(&transaction.action);
+                let kind = kind_of(&transaction.action);
+                let group_buy = transaction.action.group_buy();
                 let author = Some(transaction.author);
                 let id = Some(transaction.id());
                 Self { log_index, transaction: id, kind: kind.into(), group_buy, author }
@@ -68,48 +69,21 @@ impl EntrySummary {
     }
 }
 
-fn of_action(action: &Action) -> (&'static str, Option<GroupBuyId>) {
+fn kind_of(action: &Action) -> &'static str {
     match action {
-        Action::File(filing) => ("file", Some(filing.group_buy)),
-        Action::DecideFiling { group_buy, .. } => ("decide_filing", Some(*group_buy)),
-        Action::Order { group_buy, .. } => ("order", Some(*group_buy)),
-        Action::RecordPayments { group_buy, .. } => ("record_payments", Some(*group_buy)),
-        Action::ConfirmPayments { group_buy, .. } => ("confirm_payments", Some(*group_buy)),
-        Action::RefusePayment { group_buy, .. } => ("refuse_payment", Some(*group_buy)),
-        Action::ReceiveUnidentified(_) => ("receive_unidentified", None),
-        Action::ConfirmPurchaseOrder { group_buy, .. } => {
-            ("confirm_purchase_order", Some(*group_buy))
-        }
-        Action::SignGoodsNote(note) => ("sign_goods_note", Some(note.group_buy)),
-        Action::Deliver { group_buy, .. } => ("deliver", Some(*group_buy)),
-        Action::Propose(movement) => ("propose", group_buy_of(movement)),
-        Action::Approve { .. } => ("approve", None),
-        Action::RejectProposal { .. } => ("reject_proposal", None),
-    }
-}
-
-fn group_buy_of(movement: &Movement) -> Option<GroupBuyId> {
-    match movement {
-        Movement::Identify { group_buy, .. }
-        | Movement::Refund { group_buy, .. }
-        | Movement::Deliver { group_buy, .. }
-        | Movement::Settle { group_buy, .. }
-        | Movement::PayOut { group_buy, .. }
-        | Movement::Cancel { group_buy }
-        | Movement::PayUnclaimed { group_buy, .. }
-        | Movement::BearChannelFee { group_buy, .. } => Some(*group_buy),
-        Movement::DecideGoods(note) => Some(note.group_buy),
-        Movement::ReturnUnidentified { .. }
-        | Movement::Bounce { .. }
-        | Movement::Transfer { .. }
-        | Movement::ChannelFee { .. }
-        | Movement::TopUpChannelFee { .. }
-        | Movement::Difference { .. }
-        | Movement::ChargeDifference { .. }
-        | Movement::FoundDifference { .. }
-        | Movement::RepayReceivable { .. }
-        | Movement::GiveReserve { .. }
-        | Movement::SpendReserve { .. } => None,
+        Action::File(_) => "file",
+        Action::DecideFiling { .. } => "decide_filing",
+        Action::Order { .. } => "order",
+        Action::RecordPayments { .. } => "record_payments",
+        Action::ConfirmPayments { .. } => "confirm_payments",
+        Action::RefusePayment { .. } => "refuse_payment",
+        Action::ReceiveUnidentified(_) => "receive_unidentified",
+        Action::ConfirmPurchaseOrder { .. } => "confirm_purchase_order",
+        Action::SignGoodsNote(_) => "sign_goods_note",
+        Action::Deliver { .. } => "deliver",
+        Action::Propose(_) => "propose",
+        Action::Approve { .. } => "approve",
+        Action::RejectProposal { .. } => "reject_proposal",
     }
 }
 

@@ -111,3 +111,25 @@ pub enum Action {
         movement: Digest,
     },
 }
+
+impl Action {
+    /// The group buy that it is about; `None` where only what it refers to has one.
+    #[must_use]
+    pub fn group_buy(&self) -> Option<GroupBuyId> {
+        match self {
+            Self::File(filing) => Some(filing.group_buy),
+            Self::DecideFiling { group_buy, .. }
+            | Self::Order { group_buy, .. }
+            | Self::RecordPayments { group_buy, .. }
+            | Self::ConfirmPayments { group_buy, .. }
+            | Self::RefusePayment { group_buy, .. }
+            | Self::ConfirmPurchaseOrder { group_buy, .. }
+            | Self::Deliver { group_buy, .. } => Some(*group_buy),
+            Self::SignGoodsNote(note) => Some(note.group_buy),
+            Self::Propose(movement) => movement.group_buy(),
+            Self::ReceiveUnidentified(_) | Self::Approve { .. } | Self::RejectProposal { .. } => {
+                None
+            }
+        }
+    }
+}

@@ -229,6 +229,33 @@ pub enum Movement {
 }
 
 impl Movement {
+    /// The group buy that it belongs to; `None` for money that belongs to none, or to several.
+    #[must_use]
+    pub fn group_buy(&self) -> Option<GroupBuyId> {
+        match self {
+            Self::Identify { group_buy, .. }
+            | Self::Refund { group_buy, .. }
+            | Self::Deliver { group_buy, .. }
+            | Self::Settle { group_buy, .. }
+            | Self::PayOut { group_buy, .. }
+            | Self::Cancel { group_buy }
+            | Self::PayUnclaimed { group_buy, .. }
+            | Self::BearChannelFee { group_buy, .. } => Some(*group_buy),
+            Self::DecideGoods(note) => Some(note.group_buy),
+            Self::ReturnUnidentified { .. }
+            | Self::Bounce { .. }
+            | Self::Transfer { .. }
+            | Self::ChannelFee { .. }
+            | Self::TopUpChannelFee { .. }
+            | Self::Difference { .. }
+            | Self::ChargeDifference { .. }
+            | Self::FoundDifference { .. }
+            | Self::RepayReceivable { .. }
+            | Self::GiveReserve { .. }
+            | Self::SpendReserve { .. } => None,
+        }
+    }
+
     /// The hash that an approval names.
     #[must_use]
     pub fn digest(&self) -> Digest {

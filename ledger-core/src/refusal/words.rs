@@ -7,6 +7,7 @@ use crate::{
     fund::Phase,
     types::{Fen, MemberId, TimestampMs},
 };
+use serde::{Deserialize, Serialize};
 
 /// A value that a sentence names.
 pub(super) trait Told {
@@ -67,7 +68,8 @@ impl Told for Vec<Phase> {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($variant:ident $en:literal $zh:literal)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum $name {
             $(#[doc = $en] $variant,)*
         }
