@@ -15,6 +15,7 @@ use crate::{
     advice,
     api::ClientSettings,
     exit::Failure,
+    files::{read_text, replace, write_new},
     lang::say,
     store::{RocksStore, StoreError},
 };
@@ -29,9 +30,8 @@ use ledger_core::{
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
-    io::{Read as _, Write as _},
     net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -371,13 +371,6 @@ fn no_node() -> genesis::Text {
     )
 }
 
-/// What is longer than `limit` is cut.
-fn read_text(path: &Path, limit: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
-}
-
 /// The name under which an invitation asks this member for a node.
 fn invited(invitation: &Invitation, name: &str) -> Result<Code<32>, Failure> {
     let names = || {
@@ -468,42 +461,4 @@ fn kind_of(text: &str) -> Option<(genesis::Text, genesis::Text)> {
         return Some((kind, help));
     }
     None
-}
-
-/// Writes a file that must not be there yet. It belongs to whom the folder belongs.
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        keep_owner(path, &file)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|error| advice::unwritable(path, &error))
-}
-
-/// Writes a file whole or not at all. It belongs to whom the folder belongs.
-///
-/// # Errors
-/// If it cannot be written; what was there stays then.
-pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-    let new = path.with_extension("toml.new");
-    let write = || -> std::io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
-        keep_owner(path, &file)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    write().map_err(|error| advice::unwritable(path, &error))
-}
-
-/// What root puts into a node's folder must still be readable by the user that runs the node.
-fn keep_owner(path: &Path, file: &fs::File) -> std::io::Result<()> {
-    let Some(folder) = path.parent() else { return Ok(()) };
-    let (folder, made) = (fs::metadata(folder)?, file.metadata()?);
-    if folder.uid() == made.uid() {
-        return Ok(());
-    }
-    std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid()))
 }

@@ -7,7 +7,8 @@
 use crate::{
     advice,
     exit::Failure,
-    home::{Home, replace},
+    files::{read_text, replace},
+    home::Home,
     lang::say,
     runtime::now,
 };
@@ -20,7 +21,6 @@ use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
     fs,
-    io::Read as _,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -178,14 +178,11 @@ fn digest(token: &str) -> [u8; 32] {
 }
 
 fn read(path: &Path) -> Result<File, Failure> {
-    let unreadable = |error: std::io::Error| advice::unreadable(path, &error, text!("", ""));
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
+    let text = match read_text(path, FILE_BYTES_MAX + 1) {
+        Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
-        Err(error) => return Err(unreadable(error)),
+        Err(error) => return Err(advice::unreadable(path, &error, text!("", ""))),
     };
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
     let broken = |detail: String| {
         let path = path.display();
         Failure::said(text!("{path} is damaged: {detail}", "{path} 已损坏：{detail}")).help(say(
