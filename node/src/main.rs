@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A node of a Tuanzhang chain.
@@ -147,7 +148,7 @@ fn run(command: Command) -> Result<u8, Failure> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let result = runtime.block_on(async {
                 let shutdown = CancellationToken::new();
-                tokio::spawn(stop_on_signal(shutdown.clone()));
+                tokio::spawn(stop_on(signals()?, shutdown.clone()));
                 runtime::run(&home, genesis, shutdown).await
             });
             runtime.shutdown_timeout(std::time::Duration::from_secs(5));
@@ -253,12 +254,15 @@ fn wrong_address(error: &AddressError) -> Failure {
     Failure::said(error.text()).help(say(error.help()))
 }
 
-async fn stop_on_signal(shutdown: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+/// SIGTERM and Ctrl-C, from now on: whoever stops the node while it starts stops it cleanly, too.
+fn signals() -> std::io::Result<[Signal; 2]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
+}
+
+async fn stop_on([mut terminate, mut interrupt]: [Signal; 2], shutdown: CancellationToken) {
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
     }
     shutdown.cancel();
 }

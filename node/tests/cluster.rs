@@ -27,7 +27,7 @@ fn a_killed_node_comes_back_and_has_what_the_others_decided() {
 
     cluster.kill(3);
     let group_buy = "gb-1".parse().unwrap();
-    let digest = filing_digest(&cluster);
+    let digest = cluster.open(0, "gb-1").filing;
     let decide = |decision| Action::DecideFiling { group_buy, filing: digest, decision };
     cluster.decide(0, PROPERTY, decide(FilingDecision::Approve));
     cluster.decide(1, COMMITTEE, decide(FilingDecision::Approve));
@@ -48,11 +48,6 @@ fn a_killed_node_comes_back_and_has_what_the_others_decided() {
     assert_eq!(cluster.stop(3).code(), Some(0));
     let check = tuand().arg("check").arg("--home").arg(&cluster.nodes[3].home).output().unwrap();
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
-}
-
-fn filing_digest(cluster: &Cluster) -> ledger_core::crypto::Digest {
-    let open: Vec<ledger_core::api::GroupBuySummary> = cluster.get(0, "/v1/group-buys").unwrap();
-    open[0].filing
 }
 
 #[test]
@@ -100,10 +95,10 @@ fn what_is_wrong_with_a_transaction_has_its_number() {
         cluster.submit(0, bytes, 30_000).map_err(|problem| problem.refusal)
     };
     let good = cluster.sign(LEADER, Action::File(filing("gb-1")));
-    let first = number(&cluster, good.bytes()).unwrap();
+    let first = cluster.decided(0, good.bytes());
 
     // The same bytes again are answered with the first decision.
-    assert_eq!(number(&cluster, good.bytes()), Ok(first));
+    assert_eq!(number(&cluster, good.bytes()), Ok(first.clone()));
     let mut cut = good.bytes().to_vec();
     cut.pop();
     assert_eq!(number(&cluster, &cut), Err(Some(100)));
@@ -122,6 +117,8 @@ fn what_is_wrong_with_a_transaction_has_its_number() {
     let expired = expired.sign(&support::member_key(LEADER));
     assert_eq!(number(&cluster, expired.bytes()), Err(Some(105)));
     let again = cluster.sign(LEADER, Action::File(good_filing(&good)));
+    // A node that has not decided it yet could only wait.
+    cluster.agree(&[0, 1], first.height.unwrap().get());
     let problem = cluster.submit(1, again.bytes(), 30_000).unwrap_err();
     assert_eq!((problem.refusal, problem.already_done), (Some(308), true));
 }
