@@ -87,6 +87,22 @@ fn with_two_of_four_down_the_chain_waits_says_for_whom_and_goes_on_when_one_retu
     cluster.agree(&[0, 1, 3], 2);
 }
 
+/// Its guard is new, not lost: with another node down, the chain needs its vote.
+#[test]
+fn a_node_that_has_not_signed_anything_yet_may_sign_after_a_restart() {
+    let mut cluster = Cluster::found();
+    for node in [0, 1, 2] {
+        cluster.start(node);
+    }
+    let first = cluster.decide(0, LEADER, Action::File(filing("gb-1")));
+    cluster.start(3);
+    cluster.agree(&[0, 1, 2, 3], first.height.unwrap().get());
+    cluster.kill(3);
+    cluster.kill(2);
+    cluster.start(3);
+    cluster.decide(0, LEADER, Action::File(filing("gb-2")));
+}
+
 #[test]
 fn what_is_wrong_with_a_transaction_has_its_number() {
     let mut cluster = Cluster::found();
@@ -156,8 +172,16 @@ fn set_up_that_cannot_work_is_one_sentence_and_exit_code_4() {
     let settings = cluster.nodes[1].home.join("node.toml");
     let text = std::fs::read_to_string(&settings).unwrap();
     let text = text.replace(&cluster.nodes[1].api, &taken);
-    std::fs::write(&settings, text).unwrap();
-    assert!(refused(&mut cluster.run_command(1)).contains("cannot listen"));
+    std::fs::write(&settings, &text).unwrap();
+    let told = refused(&mut cluster.run_command(1));
+    assert!(told.contains("cannot listen") && !told.contains("warning"), "{told}");
+    // Nobody finds a node at another port than the one in the founding document.
+    let called = &cluster.genesis.nodes[1].addresses[0];
+    let moved = called.rsplit_once('/').unwrap().0.to_owned() + "/1025";
+    std::fs::write(&settings, text.replace(called, &moved)).unwrap();
+    let told = refused(&mut cluster.run_command(1));
+    let warning = format!("warning: the other nodes call {called}, ");
+    assert!(told.contains(&warning) && told.contains(&moved), "{told}");
 }
 
 #[test]
