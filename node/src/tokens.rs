@@ -42,7 +42,7 @@ pub enum TokenCommand {
     /// Make a token and print it, once.
     Add {
         /// The node's folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         home: PathBuf,
         /// Whose it is: lower-case letters, digits and hyphens.
         #[arg(long)]
@@ -51,13 +51,13 @@ pub enum TokenCommand {
     /// List the names of the tokens and since when they are.
     List {
         /// The node's folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         home: PathBuf,
     },
     /// Remove a token: nobody gets in with it any more.
     Remove {
         /// The node's folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         home: PathBuf,
         /// Whose it is.
         #[arg(long)]
