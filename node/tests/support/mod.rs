@@ -55,9 +55,10 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
     }
 }
 
-/// An address with a port that nobody else listens on.
-fn free_address(host: Ipv4Addr) -> String {
-    TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().to_string()
+/// Addresses with ports that nobody else listens on, each another.
+fn free_addresses(host: Ipv4Addr, count: usize) -> Vec<String> {
+    let held: Vec<_> = (0..count).map(|_| TcpListener::bind((host, 0)).unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect()
 }
 
 pub(crate) fn member_key(member: u16) -> SecretKey {
@@ -115,7 +116,7 @@ impl Cluster {
     /// Founds a chain whose first four members run validators.
     pub(crate) fn found() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let host = loopback::own_address();
+        let mut addresses = free_addresses(loopback::own_address(), 2 * MEMBERS.len());
         let invitation = invitation();
         let invitation_file = directory.path().join("invitation.toml");
         fs::write(&invitation_file, invitation.to_toml()).unwrap();
@@ -125,7 +126,7 @@ impl Cluster {
             let mut card = None;
             if role != Role::Leader {
                 let home = directory.path().join(name);
-                let (api, listen) = (free_address(host), free_address(host));
+                let (api, listen) = (addresses.pop().unwrap(), addresses.pop().unwrap());
                 let made = tuand()
                     .args(["init", "--name", name, "--api", &api, "--listen", &listen])
                     .arg("--invitation")
