@@ -204,17 +204,13 @@ fn command(width: Option<usize>) -> clap::Command {
     }
 }
 
-/// Columns of the help where nobody says how wide the terminal is.
-const HELP_COLUMNS: usize = 100;
-
 fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
     let environment = |name: &str| env::var(name).ok();
     lang::set(
         Language::of_arguments(&words).unwrap_or_else(|| Language::of_environment(environment)),
     );
-    let width = terminal_size::terminal_size().map_or(HELP_COLUMNS, |(width, _)| width.0.into());
-    let read = command(Some(width)).try_get_matches_from(words);
+    let read = command(Some(commandline::columns())).try_get_matches_from(words);
     let arguments = match read.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),

@@ -133,6 +133,24 @@ impl Address {
         }
     }
 
+    /// Whether a node that listens on `listen` is found at this address, as far as the machine itself
+    /// can tell; `own` says of an address whether it is this machine's.
+    ///
+    /// Behind a name, or a router with the machine's port, there may be anything.
+    #[must_use]
+    pub fn leads_to(&self, listen: &Self, own: impl Fn(IpAddr) -> bool) -> bool {
+        if self.port != listen.port {
+            return false;
+        }
+        match (&self.host, &listen.host) {
+            (Host::Ip(called), Host::Ip(all)) if all.is_unspecified() => {
+                called.is_ipv4() == all.is_ipv4() || !own(*called)
+            }
+            (Host::Ip(called), Host::Ip(one)) => called == one || !own(*called),
+            (Host::Name(..), _) | (_, Host::Name(..)) => true,
+        }
+    }
+
     /// From where it can be reached, as far as the address says.
     #[must_use]
     pub fn reach(&self) -> Reach {
@@ -256,5 +274,33 @@ mod tests {
         assert_eq!(reach("127.0.0.1:7001"), Reach::SameMachine);
         assert_eq!(reach("192.168.1.5:7001"), Reach::LocalNetwork);
         assert_eq!(reach("node.example.cn:7001"), Reach::Anywhere);
+    }
+
+    #[test]
+    fn a_node_is_found_where_port_and_address_fit_as_far_as_its_machine_can_tell() {
+        let leads = |called: &str, listen: &str| {
+            let own = |ip: IpAddr| ["192.168.1.5", "::1"].contains(&ip.to_string().as_str());
+            let called = Address::advertised(called).expect(called);
+            called.leads_to(&Address::listen(listen).expect(listen), own)
+        };
+        for (called, listen) in [
+            ("192.168.1.5:7001", "192.168.1.5:7001"),
+            ("192.168.1.5:7001", "0.0.0.0:7001"),
+            ("node.example.cn:7001", "192.168.1.5:7001"),
+            // The router's address.
+            ("203.0.113.7:7001", "192.168.1.5:7001"),
+            ("203.0.113.7:7001", "[::]:7001"),
+        ] {
+            assert!(leads(called, listen), "{called} {listen}");
+        }
+        for (called, listen) in [
+            ("192.168.1.5:7001", "192.168.1.5:7011"),
+            ("node.example.cn:7001", "0.0.0.0:7011"),
+            ("192.168.1.5:7001", "127.0.0.1:7001"),
+            ("192.168.1.5:7001", "[::]:7001"),
+            ("[::1]:7001", "0.0.0.0:7001"),
+        ] {
+            assert!(!leads(called, listen), "{called} {listen}");
+        }
     }
 }

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 pub const OK: u8 = 0;
 /// The check says no.
 pub const NO: u8 = 1;
+/// The command line has a mistake.
+pub const USAGE: u8 = 2;
 /// Something is missing: there is nothing to check yet.
 pub const INCOMPLETE: u8 = 3;
 /// Set-up is wrong: files, keys, ports, disk.
@@ -37,6 +39,12 @@ impl Failure {
     #[must_use]
     pub fn said(what: Text) -> Self {
         Self::setup(anyhow!(say(what)))
+    }
+
+    /// A mistake in the command line.
+    #[must_use]
+    pub fn usage(what: String) -> Self {
+        Self { code: USAGE, error: anyhow!(what), help: None }
     }
 
     /// A file of the founding that cannot be used.

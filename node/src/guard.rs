@@ -56,6 +56,10 @@ const LENGTH_NOTHING: u32 = u32::MAX;
 
 const _: () = assert!(PAYLOAD_AT + GUARD_PAYLOAD_BYTES_MAX <= CHECKSUM_AT);
 
+/// The payload of a guard that was made before anything was signed. One that has no payload at all was
+/// made because the one before it was lost.
+pub const NOTHING_SIGNED: &[u8] = &[];
+
 /// Why the vote guard cannot be used. The operator has to act on each of them, except the last.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {

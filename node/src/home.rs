@@ -15,12 +15,14 @@ use crate::{
     advice,
     api::ClientSettings,
     exit::Failure,
+    files::{read_text, replace, write_new},
     lang::say,
     store::{RocksStore, StoreError},
 };
 use anyhow::anyhow;
 use genesis::{
-    Address, Contribution, DOCUMENT_BYTES_MAX, Genesis, GenesisError, Invitation, NodeCard, text,
+    Address, Contribution, DOCUMENT_BYTES_MAX, Genesis, GenesisError, Invitation, NodeCard, Text,
+    text,
 };
 use ledger_core::{
     crypto::{KeyPurpose, SecretKey, plain_key_file, read_plain_key_file},
@@ -29,9 +31,8 @@ use ledger_core::{
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::SocketAddr,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    net::{IpAddr, SocketAddr, TcpListener},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
     path::{Path, PathBuf},
 };
 
@@ -240,6 +241,34 @@ impl Home {
         Ok(Identity { node, transport, validator: Some(validator) })
     }
 
+    /// What keeps the others from finding this node, if `listen` was changed by hand: they go by the
+    /// founding document.
+    ///
+    /// # Errors
+    /// If the settings cannot be read.
+    pub fn not_found_by_others(&self, genesis: &Genesis) -> Result<Option<Text>, Failure> {
+        let settings = self.settings()?;
+        let Some(entry) = genesis.nodes.iter().find(|node| node.name == settings.member) else {
+            return Ok(None);
+        };
+        // What is no address at all is refused where it is to be listened on.
+        let parsed = |texts: &[String]| -> Vec<Address> {
+            texts.iter().filter_map(|text| Address::listen(text).ok()).collect()
+        };
+        let (called, listens) = (parsed(&entry.addresses), parsed(&settings.listen));
+        // Only an address of this machine can be bound.
+        let own = |ip: IpAddr| TcpListener::bind((ip, 0)).is_ok();
+        let found = |called: &Address| listens.iter().any(|listen| called.leads_to(listen, own));
+        if listens.is_empty() || called.iter().any(found) {
+            return Ok(None);
+        }
+        let (called, listens) = (entry.addresses.join(", "), settings.listen.join(", "));
+        Ok(Some(text!(
+            "the other nodes call {called}, as the founding document says, and this one listens on {listens}: change `listen` in node.toml back, unless a router passes the one on to the other",
+            "其他节点按创世文件连接 {called}，而本节点监听 {listens}：请把 node.toml 中的 `listen` 改回去，除非由路由器把前者转到后者"
+        )))
+    }
+
     /// Whether the node has begun a chain.
     ///
     /// # Errors
@@ -364,18 +393,11 @@ const SETTINGS_BYTES_MAX: u64 = 64 * 1024;
 /// Longest key file that is read; a key takes some 120 bytes.
 const KEY_BYTES_MAX: u64 = 16 * 1024;
 
-fn no_node() -> genesis::Text {
+fn no_node() -> Text {
     text!(
         "there is no node in this folder: point --home at one, or make one with `tuand init --invitation`",
         "这个文件夹里没有节点：请用 --home 指明，或用 `tuand init --invitation` 建立"
     )
-}
-
-/// What is longer than `limit` is cut.
-fn read_text(path: &Path, limit: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// The name under which an invitation asks this member for a node.
@@ -426,7 +448,7 @@ pub fn read_founding<T>(
     let text = read_text(path, DOCUMENT_BYTES_MAX as u64 + 1).map_err(unreadable)?;
     parse(&text).map_err(|error| match (&error, kind_of(&text)) {
         (GenesisError::Form { .. }, Some((kind, help))) => {
-            let (file, genesis::Text { en, zh }) = (path.display(), kind);
+            let (file, Text { en, zh }) = (path.display(), kind);
             Failure::said(text!("{file} is {en}", "{file} 是{zh}")).help(say(help))
         }
         _ => Failure::founding(path, &error),
@@ -434,7 +456,7 @@ pub fn read_founding<T>(
 }
 
 /// Which file of the founding it is, and what it is for, if it is given where another is asked for.
-fn kind_of(text: &str) -> Option<(genesis::Text, genesis::Text)> {
+fn kind_of(text: &str) -> Option<(Text, Text)> {
     if Invitation::parse(text).is_ok() {
         let kind = text!("an invitation, not a founding document", "邀请文件，不是创世文件");
         let help = text!(
@@ -468,42 +490,4 @@ fn kind_of(text: &str) -> Option<(genesis::Text, genesis::Text)> {
         return Some((kind, help));
     }
     None
-}
-
-/// Writes a file that must not be there yet. It belongs to whom the folder belongs.
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        keep_owner(path, &file)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|error| advice::unwritable(path, &error))
-}
-
-/// Writes a file whole or not at all. It belongs to whom the folder belongs.
-///
-/// # Errors
-/// If it cannot be written; what was there stays then.
-pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-    let new = path.with_extension("toml.new");
-    let write = || -> std::io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&new)?;
-        keep_owner(path, &file)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    write().map_err(|error| advice::unwritable(path, &error))
-}
-
-/// What root puts into a node's folder must still be readable by the user that runs the node.
-fn keep_owner(path: &Path, file: &fs::File) -> std::io::Result<()> {
-    let Some(folder) = path.parent() else { return Ok(()) };
-    let (folder, made) = (fs::metadata(folder)?, file.metadata()?);
-    if folder.uid() == made.uid() {
-        return Ok(());
-    }
-    std::os::unix::fs::fchown(file, Some(folder.uid()), Some(folder.gid()))
 }

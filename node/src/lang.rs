@@ -7,8 +7,14 @@ use std::sync::LazyLock;
 static CURRENT: LazyLock<Language> =
     LazyLock::new(|| Language::of_environment(|name| std::env::var(name).ok()));
 
+/// The operator's language.
+#[must_use]
+pub fn current() -> Language {
+    *CURRENT
+}
+
 /// A sentence in the operator's language.
 #[must_use]
 pub fn say(text: Text) -> String {
-    text.of(*CURRENT)
+    text.of(current())
 }

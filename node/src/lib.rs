@@ -7,6 +7,7 @@ mod advice;
 pub mod api;
 mod disk;
 pub mod exit;
+mod files;
 pub mod guard;
 pub mod home;
 pub mod lang;

@@ -1,11 +1,14 @@
 //! `tuand`: the node.
 
-use clap::{Parser, Subcommand};
-use genesis::{Address, AddressError, Genesis, Invitation, Phrase, Reach, text};
+mod help;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use commandline::Mistake;
+use genesis::{Address, AddressError, Genesis, Invitation, Language, Phrase, Reach, Text, text};
 use node::{
     exit::{self, Failure},
     home::{Home, Settings, Taken, read_founding, read_genesis},
-    lang::say,
+    lang::{self, say},
     offline, runtime, tokens,
 };
 use std::{
@@ -13,11 +16,12 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A node of a Tuanzhang chain.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(name = "tuand", version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -28,7 +32,7 @@ enum Command {
     /// Make a node's folder and keys from an invitation; later, give it the founding document.
     Init {
         /// The node's folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         home: PathBuf,
         #[command(flatten)]
         from: Source,
@@ -36,14 +40,24 @@ enum Command {
         #[arg(long, required_unless_present = "genesis", conflicts_with = "genesis")]
         name: Option<String>,
         /// Where to listen for other nodes.
-        #[arg(long, default_value = "0.0.0.0:7001", conflicts_with = "genesis")]
+        #[arg(
+            long,
+            value_name = "ADDRESS",
+            default_value = "0.0.0.0:7001",
+            conflicts_with = "genesis"
+        )]
         listen: String,
         /// Where other nodes reach this one, if not where it listens: 203.0.113.7:7001 or
         /// node.example.cn:7001; repeat it for several.
-        #[arg(long = "address", conflicts_with = "genesis")]
+        #[arg(long = "address", value_name = "ADDRESS", conflicts_with = "genesis")]
         addresses: Vec<String>,
         /// Where the HTTP API listens.
-        #[arg(long, default_value = "127.0.0.1:7101", conflicts_with = "genesis")]
+        #[arg(
+            long,
+            value_name = "ADDRESS",
+            default_value = "127.0.0.1:7101",
+            conflicts_with = "genesis"
+        )]
         api: SocketAddr,
     },
     /// Run the node until SIGTERM or Ctrl-C.
@@ -56,7 +70,7 @@ enum Command {
         #[command(flatten)]
         node: Node,
         /// The folder to make.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
     /// Check everything that a stopped node has on disk.
@@ -74,20 +88,20 @@ enum Command {
 #[group(required = true, multiple = false)]
 struct Source {
     /// The founder's invitation: makes the folder, fresh keys and node-card.toml.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     invitation: Option<PathBuf>,
     /// The sealed founding document: checks that it has this node's keys, and keeps it in the folder.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
 struct Node {
     /// The node's folder.
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     home: PathBuf,
     /// The founding document, if not the one in the folder.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
 }
 
@@ -116,10 +130,36 @@ fn main() -> ExitCode {
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr)
         .init();
-    match run(Arguments::parse().command) {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => failure.report(),
+    let read = command(lang::current()).try_get_matches();
+    match read.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+        Ok(arguments) => match run(arguments.command) {
+            Ok(code) => ExitCode::from(code),
+            Err(failure) => failure.report(),
+        },
+        Err(error) => refuse(&error),
     }
+}
+
+/// The command line in one language.
+fn command(language: Language) -> clap::Command {
+    match language {
+        Language::En => Arguments::command(),
+        Language::Zh => help::WORDS.chinese(Arguments::command(), Some(commandline::columns())),
+    }
+}
+
+/// Tells what is wrong with the command line, or what was asked about it.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let mistake = match lang::current() {
+        Language::Zh => Mistake::of(error),
+        Language::En => None,
+    };
+    if let Some(Mistake { what, help }) = mistake {
+        return Failure::usage(what).help(help).report();
+    }
+    // Whoever closed the stream does not want to know.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::OK })
 }
 
 fn run(command: Command) -> Result<u8, Failure> {
@@ -144,10 +184,13 @@ fn run(command: Command) -> Result<u8, Failure> {
         }
         Command::Run { node } => {
             let (home, genesis) = node.read()?;
+            if let Some(Text { en, zh }) = home.not_found_by_others(&genesis)? {
+                eprintln!("{}", say(text!("warning: {en}", "警告：{zh}")));
+            }
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             let result = runtime.block_on(async {
                 let shutdown = CancellationToken::new();
-                tokio::spawn(stop_on_signal(shutdown.clone()));
+                tokio::spawn(stop_on(signals()?, shutdown.clone()));
                 runtime::run(&home, genesis, shutdown).await
             });
             runtime.shutdown_timeout(std::time::Duration::from_secs(5));
@@ -253,12 +296,15 @@ fn wrong_address(error: &AddressError) -> Failure {
     Failure::said(error.text()).help(say(error.help()))
 }
 
-async fn stop_on_signal(shutdown: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+/// SIGTERM and Ctrl-C, from now on: whoever stops the node while it starts stops it cleanly, too.
+fn signals() -> std::io::Result<[Signal; 2]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?])
+}
+
+async fn stop_on([mut terminate, mut interrupt]: [Signal; 2], shutdown: CancellationToken) {
     tokio::select! {
         _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+        _ = interrupt.recv() => {}
     }
     shutdown.cancel();
 }

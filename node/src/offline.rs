@@ -3,7 +3,7 @@
 use crate::{
     advice,
     exit::{self, Failure},
-    guard::VoteGuard,
+    guard::{NOTHING_SIGNED, VoteGuard},
     home::Home,
     lang::say,
     store::RocksStore,
@@ -130,7 +130,8 @@ fn check_guard(home: &Home, has_begun: bool) -> Result<(), Failure> {
         Err(error @ GuardError::Corrupt { .. }) => return Err(damaged(&error.to_string())),
         Err(error) => return Err(advice::guard(&error)),
     };
-    if let Some(Err(error)) = payload.map(|bytes| decode::<GuardRecord>(&bytes)) {
+    let record = payload.filter(|payload| payload != NOTHING_SIGNED);
+    if let Some(Err(error)) = record.map(|bytes| decode::<GuardRecord>(&bytes)) {
         return Err(damaged(&error.to_string()));
     }
     if guard.fell_back() {

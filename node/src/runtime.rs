@@ -8,7 +8,7 @@ use crate::{
     api::{self, Command, Snapshot},
     disk::{self, Disk},
     exit::Failure,
-    guard::VoteGuard,
+    guard::{NOTHING_SIGNED, VoteGuard},
     home::{Home, Identity},
     lang::say,
     metrics::Metrics,
@@ -83,7 +83,11 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
             let (guard, record) = VoteGuard::open(&path).map_err(|error| advice::guard(&error))?;
             (Some(guard), record)
         }
-        (true, false) if fresh => (Some(create()?), None),
+        (true, false) if fresh => {
+            let mut guard = create()?;
+            guard.write(NOTHING_SIGNED).map_err(|error| advice::guard(&error))?;
+            (Some(guard), Some(NOTHING_SIGNED.to_vec()))
+        }
         (true, false) => {
             // What this node has signed is forgotten; its peers remember, and recovery asks them.
             tracing::warn!(
@@ -92,12 +96,15 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
             (Some(create()?), None)
         }
     };
+    let nothing_signed = record.as_deref() == Some(NOTHING_SIGNED);
+    let record = record.filter(|_| !nothing_signed);
     let record = record.map(|bytes| decode::<GuardRecord>(&bytes)).transpose();
     let record = record.map_err(|error| advice::guard_damaged(&path, &error.to_string()))?;
     let mut entropy = [0; 32];
     getrandom::fill(&mut entropy).map_err(|error| anyhow!("no randomness: {error}"))?;
     let config = Config { genesis: genesis.clone(), me, key: validator, entropy };
-    let (replica, actions) = Replica::new(config, Start { chain, state, guard: record }, now())
+    let start = Start { chain, state, guard: record, nothing_signed };
+    let (replica, actions) = Replica::new(config, start, now())
         .map_err(|error| advice::guard_damaged(&path, &error.to_string()))?;
     let name = genesis.nodes[me].name.clone();
     Ok(Opened { replica, actions, guard, me, name, transport })

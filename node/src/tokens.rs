@@ -7,7 +7,8 @@
 use crate::{
     advice,
     exit::Failure,
-    home::{Home, replace},
+    files::{read_text, replace},
+    home::Home,
     lang::say,
     runtime::now,
 };
@@ -20,7 +21,6 @@ use sha2::{Digest as _, Sha256};
 use std::{
     collections::HashMap,
     fs,
-    io::Read as _,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -42,7 +42,7 @@ pub enum TokenCommand {
     /// Make a token and print it, once.
     Add {
         /// The node's folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         home: PathBuf,
         /// Whose it is: lower-case letters, digits and hyphens.
         #[arg(long)]
@@ -51,13 +51,13 @@ pub enum TokenCommand {
     /// List the names of the tokens and since when they are.
     List {
         /// The node's folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         home: PathBuf,
     },
     /// Remove a token: nobody gets in with it any more.
     Remove {
         /// The node's folder.
-        #[arg(long)]
+        #[arg(long, value_name = "DIR")]
         home: PathBuf,
         /// Whose it is.
         #[arg(long)]
@@ -178,14 +178,11 @@ fn digest(token: &str) -> [u8; 32] {
 }
 
 fn read(path: &Path) -> Result<File, Failure> {
-    let unreadable = |error: std::io::Error| advice::unreadable(path, &error, text!("", ""));
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
+    let text = match read_text(path, FILE_BYTES_MAX + 1) {
+        Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(File::default()),
-        Err(error) => return Err(unreadable(error)),
+        Err(error) => return Err(advice::unreadable(path, &error, text!("", ""))),
     };
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
     let broken = |detail: String| {
         let path = path.display();
         Failure::said(text!("{path} is damaged: {detail}", "{path} 已损坏：{detail}")).help(say(

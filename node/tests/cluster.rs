@@ -27,7 +27,7 @@ fn a_killed_node_comes_back_and_has_what_the_others_decided() {
 
     cluster.kill(3);
     let group_buy = "gb-1".parse().unwrap();
-    let digest = filing_digest(&cluster);
+    let digest = cluster.open(0, "gb-1").filing;
     let decide = |decision| Action::DecideFiling { group_buy, filing: digest, decision };
     cluster.decide(0, PROPERTY, decide(FilingDecision::Approve));
     cluster.decide(1, COMMITTEE, decide(FilingDecision::Approve));
@@ -48,11 +48,6 @@ fn a_killed_node_comes_back_and_has_what_the_others_decided() {
     assert_eq!(cluster.stop(3).code(), Some(0));
     let check = tuand().arg("check").arg("--home").arg(&cluster.nodes[3].home).output().unwrap();
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
-}
-
-fn filing_digest(cluster: &Cluster) -> ledger_core::crypto::Digest {
-    let open: Vec<ledger_core::api::GroupBuySummary> = cluster.get(0, "/v1/group-buys").unwrap();
-    open[0].filing
 }
 
 #[test]
@@ -92,6 +87,22 @@ fn with_two_of_four_down_the_chain_waits_says_for_whom_and_goes_on_when_one_retu
     cluster.agree(&[0, 1, 3], 2);
 }
 
+/// Its guard is new, not lost: with another node down, the chain needs its vote.
+#[test]
+fn a_node_that_has_not_signed_anything_yet_may_sign_after_a_restart() {
+    let mut cluster = Cluster::found();
+    for node in [0, 1, 2] {
+        cluster.start(node);
+    }
+    let first = cluster.decide(0, LEADER, Action::File(filing("gb-1")));
+    cluster.start(3);
+    cluster.agree(&[0, 1, 2, 3], first.height.unwrap().get());
+    cluster.kill(3);
+    cluster.kill(2);
+    cluster.start(3);
+    cluster.decide(0, LEADER, Action::File(filing("gb-2")));
+}
+
 #[test]
 fn what_is_wrong_with_a_transaction_has_its_number() {
     let mut cluster = Cluster::found();
@@ -100,10 +111,10 @@ fn what_is_wrong_with_a_transaction_has_its_number() {
         cluster.submit(0, bytes, 30_000).map_err(|problem| problem.refusal)
     };
     let good = cluster.sign(LEADER, Action::File(filing("gb-1")));
-    let first = number(&cluster, good.bytes()).unwrap();
+    let first = cluster.decided(0, good.bytes());
 
     // The same bytes again are answered with the first decision.
-    assert_eq!(number(&cluster, good.bytes()), Ok(first));
+    assert_eq!(number(&cluster, good.bytes()), Ok(first.clone()));
     let mut cut = good.bytes().to_vec();
     cut.pop();
     assert_eq!(number(&cluster, &cut), Err(Some(100)));
@@ -122,6 +133,8 @@ fn what_is_wrong_with_a_transaction_has_its_number() {
     let expired = expired.sign(&support::member_key(LEADER));
     assert_eq!(number(&cluster, expired.bytes()), Err(Some(105)));
     let again = cluster.sign(LEADER, Action::File(good_filing(&good)));
+    // A node that has not decided it yet could only wait.
+    cluster.agree(&[0, 1], first.height.unwrap().get());
     let problem = cluster.submit(1, again.bytes(), 30_000).unwrap_err();
     assert_eq!((problem.refusal, problem.already_done), (Some(308), true));
 }
@@ -159,8 +172,16 @@ fn set_up_that_cannot_work_is_one_sentence_and_exit_code_4() {
     let settings = cluster.nodes[1].home.join("node.toml");
     let text = std::fs::read_to_string(&settings).unwrap();
     let text = text.replace(&cluster.nodes[1].api, &taken);
-    std::fs::write(&settings, text).unwrap();
-    assert!(refused(&mut cluster.run_command(1)).contains("cannot listen"));
+    std::fs::write(&settings, &text).unwrap();
+    let told = refused(&mut cluster.run_command(1));
+    assert!(told.contains("cannot listen") && !told.contains("warning"), "{told}");
+    // Nobody finds a node at another port than the one in the founding document.
+    let called = &cluster.genesis.nodes[1].addresses[0];
+    let moved = called.rsplit_once('/').unwrap().0.to_owned() + "/1025";
+    std::fs::write(&settings, text.replace(called, &moved)).unwrap();
+    let told = refused(&mut cluster.run_command(1));
+    let warning = format!("warning: the other nodes call {called}, ");
+    assert!(told.contains(&warning) && told.contains(&moved), "{told}");
 }
 
 #[test]

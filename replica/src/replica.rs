@@ -211,6 +211,9 @@ pub struct Start {
     pub state: State,
     /// The guard record on disk.
     pub guard: Option<GuardRecord>,
+    /// Without a record: whether the guard says that nothing was ever signed. Else it is lost, and what was
+    /// signed is forgotten.
+    pub nothing_signed: bool,
 }
 
 enum Job {
@@ -366,7 +369,8 @@ impl Replica {
         });
         // Peers remember only votes that they saw, so without a guard nothing more is signed at the
         // height that was being decided.
-        let lost = start.guard.is_none() && start.state.tip().height > Height::ZERO;
+        let lost = start.guard.is_none() && !start.nothing_signed;
+        let lost = lost && start.state.tip().height > Height::ZERO;
         let forgotten = lost.then_some(height);
         let mut proposals = Proposals::default();
         for block in start.chain.bodies(height).unwrap_or_default() {

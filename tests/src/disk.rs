@@ -63,6 +63,7 @@ pub struct Image(Vec<Change>);
 pub struct Disk {
     store: Arc<MemoryStore>,
     guard: GuardFile,
+    guard_lost: bool,
     under_way: VecDeque<(JobId, VecDeque<Write>)>,
 }
 
@@ -71,6 +72,7 @@ impl Default for Disk {
         Self {
             store: Arc::new(MemoryStore::new()),
             guard: GuardFile::default(),
+            guard_lost: false,
             under_way: VecDeque::new(),
         }
     }
@@ -147,6 +149,7 @@ impl Disk {
     /// The guard file is gone; the store stays.
     pub fn lose_guard(&mut self) {
         self.guard = GuardFile::default();
+        self.guard_lost = true;
     }
 
     /// Reads what is durable, as a node does at its start.
@@ -158,6 +161,6 @@ impl Disk {
         let (chain, state) = ChainStore::open(store, genesis).map_err(|error| error.to_string())?;
         let guard = self.guard.latest().map(decode::<GuardRecord>).transpose();
         let guard = guard.map_err(|error| format!("guard: {error}"))?;
-        Ok(Start { chain, state, guard })
+        Ok(Start { chain, state, guard, nothing_signed: !self.guard_lost })
     }
 }

@@ -253,7 +253,8 @@ impl Outbox {
     ) -> Result<Kept, Failure> {
         files::make_private_folder(&self.folder)
             .map_err(|error| cannot_keep(&self.folder, &error))?;
-        if self.names()?.len() >= ENTRIES_MAX {
+        let names = self.names()?;
+        if names.len() >= ENTRIES_MAX {
             return Err(Failure::setup(say!(
                 "the outbox holds {ENTRIES_MAX} transactions already",
                 "待发箱中已有 {ENTRIES_MAX} 笔交易"
@@ -275,7 +276,10 @@ impl Outbox {
         };
         let json = serde_json::to_string(&entry)
             .map_err(|error| Failure::bug(format!("an entry is not JSON: {error}")))?;
-        let path = self.folder.join(format!("{:013}-{id}.json", signed_at.get()));
+        // After all others, also when two are kept within a millisecond or the clock was set back.
+        let newest = names.last().and_then(|name| name.split('-').next()?.parse().ok());
+        let place = newest.map_or(0, |newest: u64| newest.saturating_add(1)).max(signed_at.get());
+        let path = self.folder.join(format!("{place:013}-{id}.json"));
         // Locked before it has its name, so that nobody else takes it up first.
         let lock =
             files::durable(&path, json.as_bytes()).map_err(|error| cannot_keep(&path, &error))?;

@@ -220,10 +220,10 @@ mod tests {
     }
 
     /// The connection must end by itself: the test hangs if it does not.
-    async fn converse_with(request: &[u8], reads: bool) -> Vec<u8> {
+    async fn converse_with(request: &[u8], reads: bool, patience: Patience) -> Vec<u8> {
         let (mut client, server) = tokio::io::duplex(1_024);
         let long = Router::new().route("/", get(async || vec![b'x'; 1_000_000]));
-        let server = converse(server, FAR, long, SHORT, CancellationToken::new());
+        let server = converse(server, FAR, long, patience, CancellationToken::new());
         let server = tokio::spawn(server);
         client.write_all(request).await.unwrap();
         let mut answer = Vec::new();
@@ -236,19 +236,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_does_not_finish_its_request_is_cut_off() {
-        let answer = converse_with(b"GET / HTTP/1.1\r\nhost: a\r\nx: y", true).await;
+        let answer = converse_with(b"GET / HTTP/1.1\r\nhost: a\r\nx: y", true, SHORT).await;
         let answer = String::from_utf8(answer).unwrap();
         assert!(!answer.contains("200 OK"), "{answer}");
     }
 
     #[tokio::test]
     async fn a_client_that_does_not_take_its_answer_is_cut_off() {
-        converse_with(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", false).await;
+        converse_with(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", false, SHORT).await;
     }
 
     #[tokio::test]
     async fn a_client_that_asks_and_reads_gets_all_of_it() {
         let request = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
-        assert!(converse_with(request, true).await.len() > 1_000_000);
+        assert!(converse_with(request, true, PATIENCE).await.len() > 1_000_000);
     }
 }

@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+mod loopback;
+
 use genesis::{
     ChannelSection, Collection, ConsensusSection, Contribution, Genesis, Invitation, Invited,
     NodeCard, PolicySection, Received,
 };
 use ledger_core::{
-    api::{Problem, Status, Submitted},
+    api::{GroupBuySummary, Problem, Progress, Status, Submitted},
     codec::List,
     crypto::SecretKey,
     fund::{Action, Filing, Minimum, Offer, Role, ShortRule, Split},
@@ -16,14 +18,14 @@ use ledger_core::{
 };
 use std::{
     fs,
-    net::TcpListener,
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
-/// Nothing here takes nearly as long unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing here takes nearly as long unless it hangs, also on a slow machine that does much else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 
 const CREATED_MS: u64 = 1_767_225_600_000;
 const CHAIN: &str = "orchard-1";
@@ -53,9 +55,10 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+/// Addresses with ports that nobody else listens on, each another.
+fn free_addresses(host: Ipv4Addr, count: usize) -> Vec<String> {
+    let held: Vec<_> = (0..count).map(|_| TcpListener::bind((host, 0)).unwrap()).collect();
+    held.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect()
 }
 
 pub(crate) fn member_key(member: u16) -> SecretKey {
@@ -113,6 +116,7 @@ impl Cluster {
     /// Founds a chain whose first four members run validators.
     pub(crate) fn found() -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let mut addresses = free_addresses(loopback::own_address(), 2 * MEMBERS.len());
         let invitation = invitation();
         let invitation_file = directory.path().join("invitation.toml");
         fs::write(&invitation_file, invitation.to_toml()).unwrap();
@@ -122,8 +126,7 @@ impl Cluster {
             let mut card = None;
             if role != Role::Leader {
                 let home = directory.path().join(name);
-                let api = format!("127.0.0.1:{}", free_port());
-                let listen = format!("127.0.0.1:{}", free_port());
+                let (api, listen) = (addresses.pop().unwrap(), addresses.pop().unwrap());
                 let made = tuand()
                     .args(["init", "--name", name, "--api", &api, "--listen", &listen])
                     .arg("--invitation")
@@ -161,7 +164,11 @@ impl Cluster {
     pub(crate) fn start(&mut self, node: usize) {
         let child = self.run_command(node).stdin(Stdio::null()).spawn().unwrap();
         self.nodes[node].process = Some(child);
-        eventually("the API of a node", || self.status(node));
+        eventually("the API of a node", || {
+            let ended = self.nodes[node].process.as_mut().unwrap().try_wait().unwrap();
+            assert!(ended.is_none(), "the node has ended: {ended:?}");
+            self.status(node)
+        });
     }
 
     pub(crate) fn start_all(&mut self) {
@@ -182,7 +189,7 @@ impl Cluster {
         let mut child = self.nodes[node].process.take().unwrap();
         let id = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        child.wait().unwrap()
+        eventually("the node to end", || child.try_wait().unwrap())
     }
 
     fn url(&self, node: usize, path: &str) -> String {
@@ -228,9 +235,23 @@ impl Cluster {
     /// Submits and waits for the decision.
     pub(crate) fn decide(&mut self, node: usize, author: u16, action: Action) -> Submitted {
         let transaction = self.sign(author, action);
-        let submitted = self.submit(node, transaction.bytes(), 30_000).unwrap();
-        assert!(submitted.height.is_some(), "not decided: {submitted:?}");
-        submitted
+        self.decided(node, transaction.bytes())
+    }
+
+    /// Hands in a transaction, again while it waits, until it is decided.
+    pub(crate) fn decided(&self, node: usize, bytes: &[u8]) -> Submitted {
+        eventually("the decision", || {
+            let submitted = self.submit(node, bytes, 30_000).unwrap();
+            (submitted.progress == Progress::Decided).then_some(submitted)
+        })
+    }
+
+    /// Waits until a node tells of an open group buy.
+    pub(crate) fn open(&self, node: usize, group_buy: &str) -> GroupBuySummary {
+        eventually("the group buy", || {
+            let open: Vec<GroupBuySummary> = self.get(node, "/v1/group-buys")?;
+            open.into_iter().find(|summary| summary.id.to_string() == group_buy)
+        })
     }
 
     /// Waits until these nodes have the same last block, of at least this height.
@@ -249,6 +270,11 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            for node in 0..self.nodes.len() {
+                eprintln!("{}: {:?}", self.nodes[node].home.display(), self.status(node));
+            }
+        }
         for node in &mut self.nodes {
             if let Some(mut child) = node.process.take() {
                 let _ = child.kill();
@@ -261,7 +287,7 @@ impl Drop for Cluster {
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(40)))
+        .timeout_global(Some(PATIENCE))
         .build()
         .into()
 }

@@ -278,6 +278,12 @@ impl Replica {
             self.state.tip().height.next(),
             "one block of a height is stored at a time"
         );
+        // First, so that whoever is told of the decision finds it when it asks.
+        self.actions.push(Action::Applied {
+            height,
+            hash: executed.hash,
+            entries: executed.entries.len(),
+        });
         for (index, entry) in (executed.first_index.get()..).zip(&executed.entries) {
             if let Some(id) = entry.transaction {
                 let log_index = LogIndex::new(index);
@@ -285,11 +291,6 @@ impl Replica {
                 self.mempool_forget(&id);
             }
         }
-        self.actions.push(Action::Applied {
-            height,
-            hash: executed.hash,
-            entries: executed.entries.len(),
-        });
         // Validators learn of a block by deciding it. One voice is enough for those that follow, and the
         // regular exchange of views tells them if it fails.
         let followed = self.nodes.iter().any(|node| node.validator.is_none());
