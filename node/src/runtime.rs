@@ -32,7 +32,10 @@ use replica::{
 };
 use std::{
     collections::BTreeMap,
+    num::NonZero,
+    panic::resume_unwind,
     sync::Arc,
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{mpsc, watch};
@@ -256,6 +259,32 @@ struct Shell {
     next_request: RequestId,
 }
 
+/// Which signatures are right; a large batch is shared among the cores.
+fn valid_signatures(items: &[BatchItem]) -> Vec<bool> {
+    let mut entropy = [0; 32];
+    if getrandom::fill(&mut entropy).is_err() {
+        // Without fresh coefficients nothing may pass in a batch.
+        let one = |item: &BatchItem| item.key.verify_zip215(&item.message, &item.signature);
+        return items.iter().map(one).collect();
+    }
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = items.len().div_ceil(cores).max(SIGNATURES_PER_THREAD_MIN);
+    let Some((first, others)) = items.split_at_checked(share) else {
+        return verify_batch(items, &entropy);
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = others
+            .chunks(share)
+            .map(|share| scope.spawn(|| verify_batch(share, &entropy)))
+            .collect();
+        let mut valid = verify_batch(first, &entropy);
+        for share in others {
+            valid.extend(share.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        valid
+    })
+}
+
 impl Shell {
     fn handle(&mut self, event: Event) {
         let before = self.replica.standing();
@@ -360,21 +389,8 @@ impl Shell {
 
     fn check_signatures(&self, items: Vec<BatchItem>) {
         let checked = self.checked.clone();
-        rayon::spawn(move || {
-            use rayon::prelude::*;
-            let mut entropy = [0; 32];
-            if getrandom::fill(&mut entropy).is_err() {
-                // Without fresh coefficients nothing may pass in a batch.
-                let one = |item: &BatchItem| item.key.verify_zip215(&item.message, &item.signature);
-                let _ = checked.blocking_send(items.iter().map(one).collect());
-                return;
-            }
-            let share = items.len().div_ceil(rayon::current_num_threads());
-            let valid = items
-                .par_chunks(share.max(SIGNATURES_PER_THREAD_MIN))
-                .flat_map_iter(|chunk| verify_batch(chunk, &entropy))
-                .collect();
-            let _ = checked.blocking_send(valid);
+        tokio::task::spawn_blocking(move || {
+            let _ = checked.blocking_send(valid_signatures(&items));
         });
     }
 
