@@ -38,8 +38,9 @@ pub(super) const OPENAPI: &str = include_str!("../../openapi.json");
 const WAIT_MAX: Duration = Duration::from_secs(60);
 /// The longest that a client may take to send a transaction.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// Most bytes of blocks in one answer, but for a first block that is larger.
-const ARCHIVE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Most bytes of blocks in one answer, but for a first block that is larger. Every answer under way takes as
+/// much memory, and what the allocator keeps of it stays with the process.
+const ARCHIVE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A problem as an answer.
 #[derive(Debug)]
@@ -503,7 +504,7 @@ pub(super) async fn archive(
     let bytes = blocking(move || {
         let tip = snapshot.state.tip().height;
         let mut height = Height::new(from.max(1));
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(ARCHIVE_BYTES_MAX);
         while height <= tip {
             let Some(block) = snapshot.chain.block_bytes(height)? else { break };
             if !bytes.is_empty() && bytes.len() + block.len() > ARCHIVE_BYTES_MAX {
