@@ -322,6 +322,7 @@ lists! {
     b08_numbers_that_moved: "packs",
     b09_corrections_late_in_the_evening: "veg",
     b10_the_only_good_and_many_words: "rice",
+    b11_totals_that_agree_and_do_not: "veg",
 }
 
 #[test]
