@@ -87,7 +87,28 @@ enum Due {
     Connect { a: usize, b: usize },
     Disconnect { a: usize, b: usize },
     Submit { machine: usize, request: RequestId, bytes: Vec<u8> },
+    Resume { machine: usize },
     Look,
+}
+
+impl Due {
+    /// The machine in whose queue it waits while that machine stands still. Connections are told at once:
+    /// nothing depends on their delay.
+    fn waits_with(&self) -> Option<usize> {
+        match *self {
+            Self::Deliver { to: machine, .. }
+            | Self::Announced { machine, .. }
+            | Self::Persisted { machine, .. }
+            | Self::Checked { machine, .. }
+            | Self::Submit { machine, .. } => Some(machine),
+            Self::Tick { .. }
+            | Self::Write { .. }
+            | Self::Connect { .. }
+            | Self::Disconnect { .. }
+            | Self::Resume { .. }
+            | Self::Look => None,
+        }
+    }
 }
 
 struct Machine {
@@ -100,6 +121,8 @@ struct Machine {
     life: u32,
     tick_at: Option<Micros>,
     paused_until: Micros,
+    /// What came while it stood still, in the order in which it came.
+    held: Vec<Due>,
     reported_until: Micros,
     disk_is_older: bool,
     images: Vec<Image>,
@@ -176,6 +199,7 @@ impl Cluster {
             life: 0,
             tick_at: None,
             paused_until: 0,
+            held: Vec::new(),
             reported_until: 0,
             disk_is_older: false,
             images: Vec::new(),
@@ -335,10 +359,13 @@ impl Cluster {
         self.reconnect(a, b);
     }
 
-    /// A machine stands still: whatever comes has to wait.
+    /// A machine stands still: whatever comes has to wait. Of two pauses the later end counts.
     pub fn stall(&mut self, machine: usize, how_long: Micros) {
         self.faults += 1;
-        self.machines[machine].paused_until = self.now + how_long;
+        let until = self.now + how_long;
+        let stalled = &mut self.machines[machine];
+        stalled.paused_until = stalled.paused_until.max(until);
+        self.put(until, Due::Resume { machine });
     }
 
     /// Somebody sets a machine's clock.
@@ -612,37 +639,52 @@ impl Cluster {
         if self.trace.events() > limit {
             self.checks.violate("the cluster turns in circles".to_owned());
         }
+        if let Some(machine) = due.waits_with()
+            && (self.is_paused(machine) || !self.machines[machine].held.is_empty())
+        {
+            return self.machines[machine].held.push(due);
+        }
         match due {
+            Due::Tick { machine } if self.is_paused(machine) => {
+                let until = self.machines[machine].paused_until;
+                if self.machines[machine].tick_at == Some(self.now) {
+                    self.machines[machine].tick_at = Some(until);
+                    self.put(until, Due::Tick { machine });
+                }
+            }
+            Due::Resume { machine } => {
+                if !self.is_paused(machine) {
+                    for due in std::mem::take(&mut self.machines[machine].held) {
+                        self.happen(due);
+                    }
+                }
+            }
             Due::Tick { machine } => {
                 if self.machines[machine].tick_at == Some(self.now) {
                     self.machines[machine].tick_at = None;
-                    self.event(machine, "tick", &[], Event::Tick);
+                    self.handle(machine, "tick", &[], Event::Tick);
                 }
             }
             Due::Deliver { from, to, road, epoch, bytes } => {
-                if self.is_paused(to) {
-                    let until = self.machines[to].paused_until;
-                    return self.put(until, Due::Deliver { from, to, road, epoch, bytes });
-                }
                 if self.network.arrives(from, to, road, epoch) && self.is_running(to) {
                     self.note_shown(from, to, &bytes);
                     let event =
                         Event::Received { from: self.machines[from].node, bytes: bytes.to_vec() };
-                    self.event(to, "received", &bytes, event);
+                    self.handle(to, "received", &bytes, event);
                 }
             }
             Due::Announced { machine, height } => {
-                self.event(machine, "announced", &[], Event::Announced(height));
+                self.handle(machine, "announced", &[], Event::Announced(height));
             }
             Due::Write { machine, life } => self.write(machine, life),
             Due::Persisted { machine, life, job } => {
                 if self.machines[machine].life == life {
-                    self.event(machine, "persisted", &[], Event::Persisted(job));
+                    self.handle(machine, "persisted", &[], Event::Persisted(job));
                 }
             }
             Due::Checked { machine, life, valid } => {
                 if self.machines[machine].life == life {
-                    self.event(machine, "checked", &[], Event::SignaturesChecked(valid));
+                    self.handle(machine, "checked", &[], Event::SignaturesChecked(valid));
                 }
             }
             Due::Connect { a, b } => self.connect(a, b),
@@ -653,7 +695,7 @@ impl Cluster {
             }
             Due::Submit { machine, request, bytes } => {
                 let event = Event::Submit { request, bytes: bytes.clone() };
-                self.event(machine, "submit", &bytes, event);
+                self.handle(machine, "submit", &bytes, event);
             }
             Due::Look => self.look(),
         }
@@ -664,29 +706,6 @@ impl Cluster {
     }
 
     /// One event for one replica, if it runs.
-    fn event(&mut self, machine: usize, what: &str, bytes: &[u8], event: Event) {
-        if self.is_paused(machine) && self.is_running(machine) {
-            // What waits in the queue of a machine that stands still comes when it goes on.
-            let (until, life) = (self.machines[machine].paused_until, self.machines[machine].life);
-            let again = match event {
-                Event::Persisted(job) => Due::Persisted { machine, life, job },
-                Event::SignaturesChecked(valid) => Due::Checked { machine, life, valid },
-                Event::Submit { request, bytes } => Due::Submit { machine, request, bytes },
-                Event::Announced(height) => Due::Announced { machine, height },
-                Event::Tick => {
-                    self.machines[machine].tick_at = Some(until);
-                    Due::Tick { machine }
-                }
-                // Connections are told at once: nothing depends on their delay.
-                Event::Connected(_) | Event::Disconnected(_) | Event::Received { .. } => {
-                    return self.handle(machine, what, bytes, event);
-                }
-            };
-            return self.put(until, again);
-        }
-        self.handle(machine, what, bytes, event);
-    }
-
     fn handle(&mut self, machine: usize, what: &str, bytes: &[u8], event: Event) {
         let now = self.machines[machine].clock.read(self.now);
         let Some(replica) = self.machines[machine].replica.as_mut() else { return };
@@ -847,7 +866,7 @@ impl Cluster {
         }
         for (machine, node) in [(a, node_b), (b, node_a)] {
             if self.connections(machine, node) == 1 {
-                self.event(machine, "connected", &[], Event::Connected(node));
+                self.handle(machine, "connected", &[], Event::Connected(node));
             }
         }
     }
@@ -859,7 +878,7 @@ impl Cluster {
         let (node_a, node_b) = (self.machines[a].node, self.machines[b].node);
         for (machine, node) in [(a, node_b), (b, node_a)] {
             if self.connections(machine, node) == 0 {
-                self.event(machine, "disconnected", &[], Event::Disconnected(node));
+                self.handle(machine, "disconnected", &[], Event::Disconnected(node));
             }
         }
     }

@@ -55,6 +55,15 @@ fn every_seed_is_safe_and_live() {
     assert!(texts.is_empty(), "{} of {SEEDS:?}:\n{}", texts.len(), texts.join("\n"));
 }
 
+/// A pause on top of a longer one once ended both and let a disk tell of its writes in another order.
+#[test]
+fn pauses_upon_pauses_change_no_order() {
+    for seed in [409, 565, 695, 825] {
+        let outcome = Scenario::of(seed).run();
+        assert!(outcome.is_ok(), "{}", outcome.expect_err("just looked"));
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_run() {
     for kind in [Kind::Chaos, Kind::Equivocator, Kind::Partitions] {
