@@ -116,7 +116,7 @@ impl EntryBytes {
 
     /// The signed transaction, if the entry is one; the bytes are not read further.
     #[must_use]
-    pub(crate) fn signed_transaction(&self) -> Option<&[u8]> {
+    pub fn signed_transaction(&self) -> Option<&[u8]> {
         self.0.strip_prefix(&TRANSACTION_ENTRY)
     }
 

@@ -11,14 +11,17 @@
 pub mod chain_store;
 mod mempool;
 mod message;
+mod node;
 mod proposal;
+mod recent;
 mod replica;
 pub mod store;
 mod sync;
 
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
-pub use message::{PeerMessage, Road, TransactionBytes};
+pub use message::{Decided, PeerMessage, Road, TransactionBytes};
+pub use node::{NodeId, NodeInfo};
 pub use replica::{
-    Action, Config, Equivocation, Event, JobId, NodeId, NodeInfo, Outcome, Peer, Replica,
-    RequestId, Standing, Start, Write,
+    Action, Config, Equivocation, Event, JobId, Outcome, Peer, Replica, RequestId, Standing, Start,
+    Write,
 };

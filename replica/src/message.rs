@@ -3,8 +3,9 @@
 use ledger_core::{
     block::{BLOCK_TRANSACTIONS_MAX, BlockOutline},
     codec::{Decode, Encode, List},
-    consensus::{Message, View},
+    consensus::{Message, QuorumCertificate, View},
     crypto::{BlockHash, EntryHash},
+    receipt::CertifiedHeader,
     types::{Height, TimestampMs},
 };
 
@@ -13,9 +14,12 @@ pub(crate) const PUSH_MAX: usize = 1_024;
 /// Most bytes of transactions that one message carries.
 pub(crate) const PUSH_BYTES_MAX: usize = 900 * 1024;
 /// Most blocks that one answer carries.
-pub(crate) const BLOCKS_MAX: usize = 256;
+pub(crate) const BLOCKS_MAX: usize = 64;
 /// Most bytes of blocks that one answer carries, but for a first block that is larger.
-pub(crate) const BLOCKS_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const BLOCKS_BYTES_MAX: usize = 1024 * 1024;
+/// How many heights ahead messages are kept, and how many blocks back decisions are passed on: a node
+/// whose disk is slow for a moment loses nothing.
+pub(crate) const EARLY_HEIGHTS_MAX: usize = 4;
 
 /// A road of its own for each kind of traffic, so that votes never queue behind bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +37,15 @@ pub enum Road {
 /// The signed bytes of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct TransactionBytes(pub Vec<u8>);
+
+/// A decided block by the names of its transactions.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct Decided {
+    /// Proves that it is decided.
+    pub certificate: QuorumCertificate,
+    /// What the receiver completes from what it has, and asks for the rest.
+    pub outline: BlockOutline,
+}
 
 /// One message between two nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -59,10 +72,24 @@ pub enum PeerMessage {
     Transactions(List<TransactionBytes, PUSH_MAX>),
     /// Asks for transactions of a proposed block.
     GetTransactions(List<EntryHash, BLOCK_TRANSACTIONS_MAX>),
-    /// Asks for decided blocks from a height on.
-    GetBlocks(Height),
-    /// Decided blocks, each the bytes of a certified block, in order.
-    Blocks(List<Vec<u8>, BLOCKS_MAX>),
+    /// Asks for decided blocks.
+    GetBlocks {
+        /// The first.
+        first: Height,
+        /// The last.
+        last: Height,
+    },
+    /// The answer: what the sender has, and as much of it as one answer carries.
+    Blocks {
+        /// The first height that was asked for.
+        first: Height,
+        /// The newest block that the sender has, with its proof; nothing before the first block.
+        tip: Option<Box<CertifiedHeader>>,
+        /// From `first` on, in order, each the bytes of a certified block.
+        blocks: List<Vec<u8>, BLOCKS_MAX>,
+    },
+    /// What has been decided at the height that the receiver still decides, sent unasked.
+    Decided(Box<Decided>),
     /// A validator that has started asks what was seen of it.
     RecoveryQuestion,
     /// The latest message seen from the one that asked.
@@ -78,9 +105,12 @@ impl PeerMessage {
             | Self::View { .. }
             | Self::RecoveryQuestion
             | Self::RecoveryAnswer(_) => Road::Consensus,
-            Self::Outline(_) | Self::GetOutline { .. } | Self::GetTransactions(_) => Road::Bodies,
+            Self::Outline(_)
+            | Self::GetOutline { .. }
+            | Self::GetTransactions(_)
+            | Self::Decided(_) => Road::Bodies,
             Self::Transactions(_) => Road::Transactions,
-            Self::GetBlocks(_) | Self::Blocks(_) => Road::Sync,
+            Self::GetBlocks { .. } | Self::Blocks { .. } => Road::Sync,
         }
     }
 }

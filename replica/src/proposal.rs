@@ -3,7 +3,7 @@
 use ledger_core::{
     block::{BLOCK_EVIDENCE_MAX, Block, BlockOutline, Entry},
     codec::List,
-    consensus::{Evidence, ValidationRequest, Validity},
+    consensus::{Evidence, QuorumCertificate, ValidationRequest, Validity},
     crypto::{BlockHash, EntryHash},
     fund::Reads,
     ledger::{Executed, InvalidBlock, OnRefusal, Proposed, State, execute},
@@ -29,8 +29,12 @@ pub(crate) enum Candidate {
 #[derive(Debug, Default)]
 pub(crate) struct Proposals {
     outlines: BTreeMap<BlockHash, BlockOutline>,
-    /// When an outline came: a fresh block's time is judged against that.
+    /// When an outline came.
     arrived: BTreeMap<BlockHash, TimestampMs>,
+    /// When a proposal for a block came: a fresh block's time is judged against that.
+    proposed: BTreeMap<BlockHash, TimestampMs>,
+    /// Proves that a block of this height is decided, whatever this node has seen of its rounds.
+    certificate: Option<QuorumCertificate>,
     candidates: BTreeMap<BlockHash, Candidate>,
     /// Transactions that an outline lists and this node lacks.
     lacking: BTreeMap<BlockHash, BTreeSet<EntryHash>>,
@@ -82,6 +86,36 @@ impl Proposals {
         if room {
             self.outlines.insert(hash, outline);
             self.arrived.entry(hash).or_insert(now);
+        }
+    }
+
+    /// Keeps what a certificate that has verified says, and the outline of its block.
+    pub(crate) fn certify(
+        &mut self,
+        certificate: QuorumCertificate,
+        outline: BlockOutline,
+        now: TimestampMs,
+    ) {
+        let hash = certificate.block;
+        self.outlines.entry(hash).or_insert(outline);
+        self.arrived.entry(hash).or_insert(now);
+        self.certificate = Some(certificate);
+    }
+
+    /// The certificate of this height, if one has come.
+    pub(crate) fn certificate(&self) -> Option<&QuorumCertificate> {
+        self.certificate.as_ref()
+    }
+
+    /// The block of the certificate can never be decided here.
+    pub(crate) fn forget_certificate(&mut self) {
+        self.certificate = None;
+    }
+
+    /// A proposal for this block came at this moment.
+    pub(crate) fn note_proposed(&mut self, block: BlockHash, at: TimestampMs) {
+        if self.proposed.len() < OUTLINES_MAX {
+            self.proposed.entry(block).or_insert(at);
         }
     }
 

@@ -6,31 +6,37 @@
 
 mod admission;
 mod agreement;
+mod decisions;
 mod exchange;
 
 use crate::{
     chain_store::ChainStore,
     mempool::Mempool,
-    message::{PUSH_BYTES_MAX, PUSH_MAX, PeerMessage, Road, TransactionBytes},
+    message::{
+        BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, EARLY_HEIGHTS_MAX, PUSH_BYTES_MAX, PUSH_MAX,
+        PeerMessage, Road, TransactionBytes,
+    },
+    node::{NodeId, NodeInfo},
     proposal::{Lacks, Proposals, judge_fresh},
+    recent::Recent,
     store::Change,
     sync::Sync,
 };
 use admission::in_batches;
 use genesis::Genesis;
 use ledger_core::{
-    block::{BLOCK_BYTES_MAX, BlockOutline},
+    block::{BLOCK_BYTES_MAX, BlockOutline, CertifiedBlock},
     codec::{List, decode, encode},
     consensus::{
         self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
         QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy, ToPersist, ToSign,
-        ValidationRequest, Validity, VerifiedMessage,
+        ValidationRequest, Validity, VerifiedMessage, VoteKind,
     },
     crypto::{BatchItem, BlockHash, ChainId, EntryHash, PublicKey, SecretKey, TransactionId},
     ledger::{Executed, Proposed, State},
     refusal::Refusal,
     transaction::{ReceivedTransaction, TRANSACTION_VERSION, VerifiedTransaction},
-    types::{DurationMs, Height, LogIndex, Round, TimestampMs, ValidatorIndex},
+    types::{DurationMs, Height, LogIndex, Round, TimestampMs, ValidatorIndex, VotingPower},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -42,6 +48,8 @@ const VIEW_INTERVAL_WAITING: DurationMs = DurationMs::new(2_000);
 const RETRY_INTERVAL: DurationMs = DurationMs::new(200);
 /// How long something that a proposal needs may be on its way before it is asked for.
 const FETCH_GRACE: DurationMs = DurationMs::new(20);
+/// How long this node may be behind before it asks for blocks. What the others pass on unasked comes first.
+const BEHIND_GRACE: DurationMs = DurationMs::new(60);
 /// How often transactions submitted here are pushed again while they wait.
 const PUSH_AGAIN_INTERVAL: DurationMs = DurationMs::new(2_000);
 /// Most transactions that are pushed again at once.
@@ -52,8 +60,6 @@ const BATCH_MAX: usize = 2_048;
 const CHECK_DELAY: DurationMs = DurationMs::new(200);
 /// Most transactions that wait for a signature check.
 const UNVERIFIED_MAX: usize = 50_000;
-/// How many heights ahead messages are kept, for a node whose disk is slow for a moment.
-const EARLY_HEIGHTS_MAX: u64 = 4;
 /// Most messages kept for coming heights while a block is being stored.
 const EARLY_MESSAGES_MAX: usize = 512;
 /// Most evidence kept for coming blocks.
@@ -63,21 +69,10 @@ const REQUESTS_MAX: usize = 20_000;
 /// Transactions that a proposer takes into one block.
 const PROPOSE_MAX: usize = ledger_core::block::BLOCK_TRANSACTIONS_MAX;
 
-/// Position of a node in the genesis document.
-pub type NodeId = usize;
 /// Names a submission, so that its answer finds back.
 pub type RequestId = u64;
 /// Names something to make durable.
 pub type JobId = u64;
-
-/// A node of the chain.
-#[derive(Debug, Clone)]
-pub struct NodeInfo {
-    /// Whose it is.
-    pub name: String,
-    /// Its place among the validators, if it has one.
-    pub validator: Option<ValidatorIndex>,
-}
 
 impl Standing {
     /// How many rounds ended without a decision since `before`.
@@ -218,7 +213,7 @@ pub struct Start {
 
 enum Job {
     Release(Box<ToPersist>, Vec<BlockHash>),
-    Decided(Box<Executed>),
+    Decided(Box<Executed>, QuorumCertificate),
 }
 
 enum Source {
@@ -235,8 +230,10 @@ pub struct Peer {
     pub since: TimestampMs,
     /// When it last said something.
     pub heard: Option<TimestampMs>,
-    /// The height it last said it decides.
+    /// The height it last said it decides. Its word only.
     pub height: Option<Height>,
+    /// The highest height at which its precommit has come from it.
+    pub precommitted: Height,
     /// How far our clock is ahead of its.
     pub clock_offset_ms: Option<i64>,
 }
@@ -298,11 +295,20 @@ pub struct Replica {
     equivocations: Vec<Equivocation>,
     /// When this node last saw its own key sign what it does not remember.
     signed_elsewhere: Option<TimestampMs>,
-    early: Vec<Message>,
+    /// The last blocks, for those who lag by a few.
+    recent: Recent,
+    /// Messages of coming heights, and when they came.
+    early: Vec<(TimestampMs, Message)>,
     /// Outlines of coming heights, the last one of each node.
     early_outlines: BTreeMap<(Height, NodeId), BlockOutline>,
-    /// When blocks are asked for of somebody who is ahead, unless the height is decided by then.
+    /// Decisions of coming heights, the last one of each node.
+    early_decided: BTreeMap<(Height, NodeId), Decided>,
+    /// Since when blocks are asked for, or when that begins unless the height is decided by then.
     behind: Option<TimestampMs>,
+    /// The newest height that was announced, as far as nobody has denied it.
+    announced: Height,
+    /// Since when consensus is in its round.
+    round_since: TimestampMs,
     timers: BTreeSet<(TimestampMs, Timeout)>,
     next_view: TimestampMs,
     next_retry: TimestampMs,
@@ -376,8 +382,19 @@ impl Replica {
         for block in start.chain.bodies(height).unwrap_or_default() {
             proposals.restore(&start.state, &block, &entropy);
         }
-        let peer =
-            Peer { connected: false, since: now, heard: None, height: None, clock_offset_ms: None };
+        let peer = Peer {
+            connected: false,
+            since: now,
+            heard: None,
+            height: None,
+            precommitted: Height::ZERO,
+            clock_offset_ms: None,
+        };
+        let mut recent = Recent::default();
+        let tip = start.state.tip().height;
+        if let Ok(Some(CertifiedBlock { block, certificate })) = start.chain.block(tip) {
+            recent.restore(&block, certificate, now, nodes.len());
+        }
         let peers = vec![peer; nodes.len()];
         let standing = Standing {
             height,
@@ -391,7 +408,6 @@ impl Replica {
             chain: genesis.chain,
             me,
             key,
-            nodes,
             timeouts: genesis.timeouts,
             entropy,
             store: start.chain,
@@ -403,14 +419,19 @@ impl Replica {
             build_wanted: None,
             evidence: Vec::new(),
             mempool: Mempool::default(),
-            sync: Sync::default(),
+            sync: Sync::new(peers.len()),
+            recent,
             peers,
             standing,
             equivocations: Vec::new(),
             signed_elsewhere: None,
+            nodes,
             early: Vec::new(),
             early_outlines: BTreeMap::new(),
+            early_decided: BTreeMap::new(),
             behind: None,
+            announced: Height::ZERO,
+            round_since: now,
             timers: BTreeSet::new(),
             next_view: now,
             next_retry: now,
@@ -452,6 +473,7 @@ impl Replica {
             Event::Disconnected(node) => {
                 self.set_connected(node, false);
                 self.peers[node].clock_offset_ms = None;
+                self.sync.disconnected(node);
             }
             Event::Received { from, bytes } => self.receive(from, &bytes),
             Event::Announced(height) => self.hear_of(height),
@@ -504,7 +526,10 @@ impl Replica {
         let waiting = self.consensus().is_waiting();
         let deadline = self.state.next_deadline().filter(|_| waiting);
         let heartbeat = waiting.then(|| self.heartbeat_at());
-        [timer, view, retry, push, check, self.behind, deadline, heartbeat]
+        let behind = self.behind.filter(|at| *at > self.now);
+        let sync = self.sync.wake_at();
+        let recent = self.recent.wake_at();
+        [timer, view, retry, push, check, behind, sync, recent, deadline, heartbeat]
             .into_iter()
             .flatten()
             .min()
@@ -607,6 +632,13 @@ impl Replica {
     #[must_use]
     pub fn signed_elsewhere(&self) -> Option<TimestampMs> {
         self.signed_elsewhere
+    }
+
+    /// The newest height that is known to be decided: of this node's last block, or by a certificate of a
+    /// later one that has verified here.
+    #[must_use]
+    pub fn certified_height(&self) -> Height {
+        self.sync.certified().max(self.state.tip().height)
     }
 
     /// Whether this node still asks the others what it signed before its start.

@@ -1,163 +1,274 @@
-//! Catching up: decided blocks from peers, for a node that was away or is new.
+//! Catching up: which decided blocks are asked of whom, and what has come.
 //!
-//! Blocks come with their certificates and are replayed like an auditor would; who serves them is not
-//! believed. While a node lacks blocks it takes part in no round of their heights.
+//! Knows heights, nodes and the time, and believes nobody. Several nodes are asked at once, for different
+//! ranges; every second the slowest of them is replaced, and nobody is asked again before all others were.
+//! So whoever keeps silent, answers without a block, or hands out one at a time holds nobody up for longer
+//! than its turn. A height counts as decided when a certificate proves it; what a peer says of itself only
+//! decides whether it is worth asking.
+//!
+//! Source: docs/protocol.md C1 to C4.
 
-use crate::{
-    message::{BLOCKS_BYTES_MAX, BLOCKS_MAX, PeerMessage},
-    replica::{NodeId, Replica},
-};
-use ledger_core::{
-    block::CertifiedBlock,
-    codec::{List, decode},
-    replay::replay,
-    types::{DurationMs, Height, TimestampMs},
-};
-use std::collections::{BTreeSet, VecDeque};
+use crate::{message::BLOCKS_MAX, node::NodeId};
+use ledger_core::types::{DurationMs, Height, TimestampMs};
+use std::collections::BTreeMap;
 
-/// How long an answer may take before another node is asked too. It doubles with each that is silent: an
-/// answer of some megabytes takes its time, and others on the way at once would only slow it down.
-const ANSWER_WAIT: DurationMs = DurationMs::new(1_000);
-/// How often that doubles at most.
-const DOUBLINGS_MAX: usize = 4;
+/// How often the slowest of those who are asked is replaced.
+const REVIEW_INTERVAL: DurationMs = DurationMs::new(1_000);
+/// How long a range is left to the one who was asked for it before somebody else is asked too.
+const PATIENCE: DurationMs = DurationMs::new(200);
+/// How long a node that owes an answer is left alone. Its answer counts whenever it comes, and asking
+/// again would only fill a road that is slow.
+const OWED_MAX: DurationMs = DurationMs::new(4_000);
+/// How many heights beyond the next one blocks are kept for.
+const WINDOW: u64 = 256;
+/// Bytes of blocks that wait for the one before them; beyond it only the next ones are asked for.
+const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Heights that are asked for, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) first: Height,
+    pub(crate) last: Height,
+}
+
+impl Range {
+    fn contains(&self, height: Height) -> bool {
+        (self.first..=self.last).contains(&height)
+    }
+}
+
+/// A node that says it has blocks, and the last of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) node: NodeId,
+    pub(crate) last: Height,
+}
+
+/// One node as somebody who hands out blocks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Source {
+    /// Whether it is one of those who are asked now.
+    chosen: bool,
+    asked_at: Option<TimestampMs>,
+    /// What it was asked for and has not answered.
+    owes: Option<Range>,
+    /// Blocks that it brought since the last review.
+    brought: usize,
+}
+
+impl Source {
+    fn is_free(&self, now: TimestampMs) -> bool {
+        self.owes.is_none() || self.asked_at.is_none_or(|at| at.after(OWED_MAX) <= now)
+    }
+}
 
 /// Where catching up stands.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Sync {
-    /// From whom blocks were asked and have not come. A slow answer still counts after others were asked,
-    /// or a long road would let none ever come in time.
-    asked: BTreeSet<NodeId>,
-    /// When another one is asked.
-    retry_at: TimestampMs,
-    /// Who answered last, and so is likely to answer again.
-    served: Option<NodeId>,
-    /// Blocks that have come and wait for the one before them to be durable.
-    blocks: VecDeque<(NodeId, Vec<u8>)>,
+    sources: Vec<Source>,
+    /// Blocks that wait for the one before them, and who brought them.
+    waiting: BTreeMap<Height, (NodeId, Vec<u8>)>,
+    waiting_bytes: usize,
+    /// The newest height that a certificate proves.
+    certified: Height,
+    review_at: TimestampMs,
 }
 
 impl Sync {
-    pub(crate) fn is_waiting(&self) -> bool {
-        !self.asked.is_empty()
-    }
-}
-
-impl Replica {
-    /// A peer says that it is ahead.
-    pub(crate) fn ask_for_blocks(&mut self, from: NodeId) {
-        let (sync, ..) = self.sync_parts();
-        if sync.asked.is_empty() && sync.blocks.is_empty() {
-            self.ask(from);
+    pub(crate) fn new(node_count: usize) -> Self {
+        Self {
+            sources: vec![Source::default(); node_count],
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            certified: Height::ZERO,
+            review_at: TimestampMs::ZERO,
         }
     }
 
-    fn ask(&mut self, from: NodeId) {
-        let (now, height) = (self.now(), self.consensus().height());
-        let (sync, ..) = self.sync_parts();
-        let doublings = sync.asked.len().min(DOUBLINGS_MAX);
-        sync.retry_at = now.after(DurationMs::new(ANSWER_WAIT.get() << doublings));
-        sync.asked.insert(from);
-        self.send_message(from, &PeerMessage::GetBlocks(height));
+    /// The newest height that is known to be decided, by a certificate that verified.
+    pub(crate) fn certified(&self) -> Height {
+        self.certified
     }
 
-    /// What was asked for has not come: ask somebody else too.
-    pub(crate) fn retry_sync(&mut self) {
-        let now = self.now();
-        let (sync, ..) = self.sync_parts();
-        if sync.asked.is_empty() || now < sync.retry_at {
-            return;
-        }
-        sync.served = None;
-        match self.connected_ahead() {
-            Some(node) => self.ask(node),
-            // Nobody is ahead any more; a view tells when somebody is.
-            None => self.sync_parts().0.asked.clear(),
-        }
+    /// A certificate for this height has verified.
+    pub(crate) fn certify(&mut self, height: Height) {
+        self.certified = self.certified.max(height);
     }
 
-    /// A peer asks for blocks from a height on.
-    pub(crate) fn give_blocks(&mut self, to: NodeId, from: Height) {
-        let (_, state, store, _) = self.sync_parts();
-        let tip = state.tip().height;
-        let mut blocks = Vec::new();
-        let mut bytes = 0;
-        let mut height = from.max(Height::new(1));
-        while height <= tip && blocks.len() < BLOCKS_MAX {
-            let block = match store.block_bytes(height) {
-                Ok(Some(block)) => block,
-                Ok(None) => break,
-                Err(error) => panic!("{error}"),
-            };
-            bytes += block.len();
-            if bytes > BLOCKS_BYTES_MAX && !blocks.is_empty() {
-                break;
-            }
-            blocks.push(block);
-            height = height.next();
-        }
-        if !blocks.is_empty() {
-            let blocks = List::new(blocks).unwrap_or_default();
-            self.send_message(to, &PeerMessage::Blocks(blocks));
-        }
+    /// Whether anybody is asked, or anything that came waits.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.waiting.is_empty() || self.sources.iter().any(|source| source.chosen)
     }
 
-    /// Blocks that were asked for.
-    pub(crate) fn take_blocks(&mut self, from: NodeId, blocks: List<Vec<u8>, BLOCKS_MAX>) {
-        let (sync, ..) = self.sync_parts();
-        if !sync.asked.contains(&from) {
-            return;
-        }
-        sync.asked.clear();
-        sync.served = Some(from);
-        sync.blocks = blocks.into_vec().into_iter().map(|bytes| (from, bytes)).collect();
-        self.continue_sync();
+    /// When [`Sync::ask`] may have something new to say.
+    pub(crate) fn wake_at(&self) -> Option<TimestampMs> {
+        let chosen = self.sources.iter().filter(|source| source.chosen);
+        let asked = chosen.filter_map(|source| source.asked_at).map(|at| at.after(PATIENCE));
+        asked.chain(self.is_busy().then_some(self.review_at)).min()
     }
 
-    /// Replays the next block that has come, once the one before it is durable.
-    pub(crate) fn continue_sync(&mut self) {
-        if self.is_storing() {
-            return;
+    /// Says what to ask of whom, `parallel` nodes at most, for a node that lacks the blocks from `next` on.
+    /// `hurry` asks several at once also for what no certificate proves to be there.
+    pub(crate) fn ask(
+        &mut self,
+        now: TimestampMs,
+        next: Height,
+        candidates: &[Candidate],
+        parallel: usize,
+        hurry: bool,
+    ) -> Vec<(NodeId, Range)> {
+        let useful: Vec<_> = candidates.iter().filter(|one| one.last >= next).copied().collect();
+        for (node, source) in self.sources.iter_mut().enumerate() {
+            source.chosen &= useful.iter().any(|one| one.node == node);
         }
-        let next = self.consensus_height_to_apply();
-        let (sync, state, store, entropy) = self.sync_parts();
-        while let Some((from, bytes)) = sync.blocks.pop_front() {
-            let Ok(decided) = decode::<CertifiedBlock>(&bytes) else {
-                sync.blocks.clear();
-                return self.blame(from, "served a block that cannot be read");
-            };
-            if decided.block.header.height < next {
+        self.review(now, &useful, parallel);
+        self.choose(now, &useful, parallel);
+        let mut requests = Vec::new();
+        for Candidate { node, last } in useful {
+            let source = &self.sources[node];
+            let asked_meanwhile = source.owes.is_some() && !source.is_free(now);
+            if !source.chosen || asked_meanwhile {
                 continue;
             }
-            match replay(state, store, decided, entropy) {
-                Ok((executed, certificate)) => return self.store_decided(executed, &certificate),
-                Err(error) => {
-                    sync.blocks.clear();
-                    let text = format!("served a block that does not follow: {error}");
-                    return self.blame(from, &text);
-                }
+            if let Some(range) = self.range_for(node, now, next, last, parallel, hurry) {
+                let source = &mut self.sources[node];
+                (source.owes, source.asked_at) = (Some(range), Some(now));
+                requests.push((node, range));
             }
         }
-        match self.connected_ahead_of_tip() {
-            Some(node) if self.sync_served() == Some(node) => self.ask_for_blocks(node),
-            // What was said of the next height meanwhile may decide it here too.
-            Some(_) => self.fall_behind(),
-            None => self.sync_parts().0.served = None,
+        requests
+    }
+
+    /// Replaces the one who brought least since the last time, if there is somebody else.
+    fn review(&mut self, now: TimestampMs, useful: &[Candidate], parallel: usize) {
+        if now < self.review_at {
+            return;
+        }
+        self.review_at = now.after(REVIEW_INTERVAL);
+        let chosen = || useful.iter().filter(|one| self.sources[one.node].chosen);
+        let others = useful.iter().any(|one| {
+            let source = &self.sources[one.node];
+            !source.chosen && source.is_free(now)
+        });
+        // Whoever was asked only a moment ago could not answer yet.
+        let slowest = chosen()
+            .filter(|one| self.sources[one.node].asked_at.is_some_and(|at| at < now))
+            .min_by_key(|one| self.sources[one.node].brought)
+            .filter(|_| others && chosen().count() >= parallel.min(useful.len()));
+        if let Some(slowest) = slowest {
+            self.sources[slowest.node].chosen = false;
+        }
+        self.sources.iter_mut().for_each(|source| source.brought = 0);
+    }
+
+    /// Chooses those who were not asked for the longest time.
+    fn choose(&mut self, now: TimestampMs, useful: &[Candidate], parallel: usize) {
+        let count = self.sources.iter().filter(|source| source.chosen).count();
+        if count == 0 {
+            self.review_at = now.after(REVIEW_INTERVAL);
+        }
+        let mut rest: Vec<_> = useful
+            .iter()
+            .map(|one| one.node)
+            .filter(|node| !self.sources[*node].chosen && self.sources[*node].is_free(now))
+            .collect();
+        rest.sort_by_key(|node| self.sources[*node].asked_at);
+        for node in rest.into_iter().take(parallel.saturating_sub(count)) {
+            self.sources[node].chosen = true;
         }
     }
 
-    fn sync_served(&self) -> Option<NodeId> {
-        self.sync().served
-    }
-
-    fn consensus_height_to_apply(&self) -> Height {
-        self.state().tip().height.next()
-    }
-
-    fn connected_ahead_of_tip(&self) -> Option<NodeId> {
-        let next = self.consensus_height_to_apply();
-        let is_ahead = |node: &NodeId| {
-            let (connected, height) = self.peer(*node);
-            connected && height.is_some_and(|at| at > next)
+    /// The lowest blocks that nobody else was just asked for.
+    fn range_for(
+        &self,
+        node: NodeId,
+        now: TimestampMs,
+        next: Height,
+        last: Height,
+        parallel: usize,
+        hurry: bool,
+    ) -> Option<Range> {
+        let last = last.get().min(next.get().saturating_add(WINDOW - 1));
+        let in_hand = |height| {
+            let of_another = |(other, source): (NodeId, &Source)| {
+                let patient = source.asked_at.is_some_and(|at| at.after(PATIENCE) > now);
+                let shared = hurry && height > self.certified;
+                let asked = source.owes.is_some_and(|range| range.contains(height));
+                other != node && source.chosen && asked && patient && !shared
+            };
+            self.waiting.contains_key(&height) || self.sources.iter().enumerate().any(of_another)
         };
-        self.sync_served().filter(is_ahead).or_else(|| self.connected_ahead().filter(is_ahead))
+        let heights = || (next.get()..=last).map(Height::new);
+        let first = heights().find(|height| !in_hand(*height))?;
+        if first > next && self.waiting_bytes >= WAITING_BYTES_MAX {
+            return None;
+        }
+        // Everybody gets a share of what is lacking.
+        let lacking = last.saturating_sub(next.get()).saturating_add(1);
+        let share = lacking.div_ceil(parallel.max(1) as u64).clamp(1, BLOCKS_MAX as u64);
+        let run = heights().skip_while(|height| *height < first);
+        let run = run.take(usize::try_from(share).unwrap_or(BLOCKS_MAX));
+        let end = run.take_while(|height| !in_hand(*height)).last()?;
+        Some(Range { first, last: end })
+    }
+
+    /// Takes in what a node answers. Says whether it was asked for.
+    pub(crate) fn take(
+        &mut self,
+        from: NodeId,
+        next: Height,
+        first: Height,
+        blocks: Vec<Vec<u8>>,
+    ) -> bool {
+        let source = &mut self.sources[from];
+        let Some(owed) = source.owes.filter(|owed| owed.first == first) else { return false };
+        source.owes = None;
+        let heights = (owed.first.get()..=owed.last.get()).map(Height::new);
+        for (height, bytes) in heights.zip(blocks) {
+            if height >= next && !self.waiting.contains_key(&height) {
+                source.brought += 1;
+                self.waiting_bytes += bytes.len();
+                self.waiting.insert(height, (from, bytes));
+            }
+        }
+        true
+    }
+
+    /// The next block, if it has come, and who brought it.
+    pub(crate) fn pop(&mut self, next: Height) -> Option<(NodeId, Vec<u8>)> {
+        while let Some(entry) = self.waiting.first_entry() {
+            if *entry.key() > next {
+                return None;
+            }
+            let (height, (from, bytes)) = entry.remove_entry();
+            self.waiting_bytes -= bytes.len();
+            if height == next {
+                return Some((from, bytes));
+            }
+        }
+        None
+    }
+
+    /// A node has handed out something wrong: nothing of it is used, and others are asked first.
+    pub(crate) fn distrust(&mut self, node: NodeId) {
+        self.waiting.retain(|_, (from, _)| *from != node);
+        self.waiting_bytes = self.waiting.values().map(|(_, bytes)| bytes.len()).sum();
+        self.sources[node].chosen = false;
+    }
+
+    /// The connection to a node is gone, and with it what was under way.
+    pub(crate) fn disconnected(&mut self, node: NodeId) {
+        let source = &mut self.sources[node];
+        (source.chosen, source.owes) = (false, None);
+    }
+
+    /// Nothing is lacking any more.
+    pub(crate) fn rest(&mut self) {
+        self.sources.iter_mut().for_each(|source| source.chosen = false);
+        self.waiting.clear();
+        self.waiting_bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests;

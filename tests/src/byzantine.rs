@@ -3,7 +3,10 @@
 //! Each wraps a real replica and changes what leaves it, so that everything else about it stays
 //! plausible. A twin needs no wrapping: it is a second machine with the key of the first.
 
-use crate::rng::Rng;
+use crate::{
+    clock::{MILLISECOND, Micros},
+    rng::Rng,
+};
 use ledger_core::{
     block::BlockOutline,
     codec::{List, decode, encode},
@@ -12,8 +15,11 @@ use ledger_core::{
     ledger::{OnRefusal, Proposed, execute},
     types::{Height, TimestampMs},
 };
-use replica::{PeerMessage, Replica};
+use replica::{PeerMessage, Replica, Road};
 use std::{collections::BTreeMap, sync::Arc};
+
+/// How long a [`Trickler`](Actor::Trickler) takes for a block: a little less than anybody's patience.
+const TRICKLE: Micros = 900 * MILLISECOND;
 
 /// How a machine behaves.
 #[derive(Debug, Default)]
@@ -25,6 +31,10 @@ pub enum Actor {
     Equivocator(Box<Equivocator>),
     /// Proposes without giving the bodies, answers no questions, and says that it is far ahead.
     Withholder,
+    /// Says that it is far ahead and hands out nothing; proposes behind the back of one, and then falls silent.
+    Obstructor(Obstructor),
+    /// Hands out decided blocks one at a time, slowly; else does what is written.
+    Trickler,
     /// Shares its key with another machine that does not know of it.
     Twin,
 }
@@ -48,22 +58,131 @@ impl Actor {
             Self::Honest | Self::Twin => vec![bytes],
             Self::Equivocator(equivocator) => equivocator.tamper(replica, to, bytes, rng),
             Self::Withholder => withhold(bytes, rng),
+            Self::Obstructor(obstructor) => obstructor.tamper(replica, to, bytes),
+            Self::Trickler => vec![trickle(bytes)],
+        }
+    }
+
+    /// Takes in what machine `from` sends. What it answers by itself its replica does not hear.
+    pub fn hears(&mut self, from: usize, bytes: &[u8]) -> Option<(Road, Arc<[u8]>)> {
+        let Self::Obstructor(obstructor) = self else { return None };
+        match decode::<PeerMessage>(bytes) {
+            // At once, so that it is asked again and nobody else is.
+            Ok(PeerMessage::GetBlocks { first, .. }) => {
+                let nothing = PeerMessage::Blocks { first, tip: None, blocks: List::default() };
+                Some((nothing.road(), encode(&nothing).into()))
+            }
+            // Whatever is asked, it was heard of last.
+            Ok(PeerMessage::Consensus(_)) if from == obstructor.victim => {
+                obstructor.boast.clone().map(|boast| (Road::Consensus, boast))
+            }
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// How long it waits before it sends something on this road.
+    #[must_use]
+    pub fn dawdles(&self, road: Road) -> Micros {
+        match (self, road) {
+            (Self::Trickler, Road::Sync) => TRICKLE,
+            _ => 0,
         }
     }
 }
 
 fn withhold(bytes: Arc<[u8]>, rng: &mut Rng) -> Vec<Arc<[u8]>> {
     match decode::<PeerMessage>(&bytes) {
-        Ok(PeerMessage::Outline(_) | PeerMessage::Transactions(_) | PeerMessage::Blocks(_))
-            if rng.chance(800) =>
-        {
-            Vec::new()
-        }
+        Ok(
+            PeerMessage::Outline(_)
+            | PeerMessage::Transactions(_)
+            | PeerMessage::Blocks { .. }
+            | PeerMessage::Decided(_),
+        ) if rng.chance(800) => Vec::new(),
         Ok(PeerMessage::View { mut view, clock }) if rng.chance(300) => {
             view.height = Height::new(view.height.get() + 1_000);
             vec![encode(&PeerMessage::View { view, clock }).into()]
         }
         Ok(_) | Err(_) => vec![bytes],
+    }
+}
+
+fn trickle(bytes: Arc<[u8]>) -> Arc<[u8]> {
+    match decode::<PeerMessage>(&bytes) {
+        Ok(PeerMessage::Blocks { first, tip, blocks }) => {
+            let one = blocks.into_vec().into_iter().take(1).collect();
+            let blocks = List::new(one).unwrap_or_default();
+            encode(&PeerMessage::Blocks { first, tip, blocks }).into()
+        }
+        Ok(_) | Err(_) => bytes,
+    }
+}
+
+/// Keeps one machine behind, so that the chain lacks its vote.
+#[derive(Debug)]
+pub struct Obstructor {
+    victim: usize,
+    /// How far behind the victim must be before the others are left alone.
+    lag: u64,
+    /// The height that the victim really decides.
+    victim_at: Option<Height>,
+    /// The last view that it sent: it is far ahead.
+    boast: Option<Arc<[u8]>>,
+    has_proposed: bool,
+    silent: bool,
+}
+
+impl Obstructor {
+    /// A validator that works against this machine: from its own first proposal on it shows it nothing, and
+    /// helps the others until it lags by so many heights. Then it falls silent.
+    #[must_use]
+    pub fn new(victim: usize, lag: u64) -> Self {
+        Self { victim, lag, victim_at: None, boast: None, has_proposed: false, silent: false }
+    }
+
+    /// Whom it works against.
+    #[must_use]
+    pub fn victim(&self) -> usize {
+        self.victim
+    }
+
+    /// Somebody tells it which height its victim decides: it knows more than a real one could.
+    pub fn learn(&mut self, victim_at: Option<Height>) {
+        self.victim_at = victim_at;
+    }
+
+    /// Whether it has brought about what it wanted.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
+    fn tamper(&mut self, replica: &Replica, to: usize, bytes: Arc<[u8]>) -> Vec<Arc<[u8]>> {
+        let height = replica.consensus().height();
+        let lags = |at: Height| height.saturating_sub(at).get() >= self.lag;
+        self.silent |= self.has_proposed && self.victim_at.is_some_and(lags);
+        let message = decode::<PeerMessage>(&bytes);
+        if let Ok(PeerMessage::Consensus(Message::Proposal(signed))) = &message
+            && Some(signed.message.proposer) == replica.consensus().me()
+        {
+            self.has_proposed = true;
+        }
+        let behind_its_back = to == self.victim && self.has_proposed;
+        match message {
+            Ok(PeerMessage::View { mut view, clock }) => {
+                view.height = view.height.saturating_add(Height::new(1_000));
+                let boast: Arc<[u8]> = encode(&PeerMessage::View { view, clock }).into();
+                self.boast = Some(boast.clone());
+                vec![boast]
+            }
+            Ok(PeerMessage::GetBlocks { .. }) => vec![bytes],
+            Ok(PeerMessage::Outline(outline)) if to == self.victim => {
+                // It goes out before the proposal.
+                let own = Some(outline.header.proposer) == replica.consensus().me();
+                if own { Vec::new() } else { vec![bytes] }
+            }
+            Ok(_) | Err(_) if self.silent || behind_its_back => Vec::new(),
+            Ok(_) | Err(_) => vec![bytes],
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //! run depends on nothing but its seed.
 
 use crate::{
-    byzantine::{Actor, Equivocator},
+    byzantine::{Actor, Equivocator, Obstructor},
     checks::{Checks, Tolerance},
     clock::{Clock, MILLISECOND, Micros, SECOND},
     community::{Community, Design, START},
@@ -220,6 +220,18 @@ impl Cluster {
     /// The machine lies from now on: it keeps to itself what others need.
     pub fn make_withholder(&mut self, machine: usize) {
         self.machines[machine].actor = Actor::Withholder;
+        self.checks.tolerate(|tolerance| tolerance.liars = true);
+    }
+
+    /// The machine lies from now on: it keeps `victim` behind, and falls silent when it lags by so much.
+    pub fn make_obstructor(&mut self, machine: usize, victim: usize, lag: u64) {
+        self.machines[machine].actor = Actor::Obstructor(Obstructor::new(victim, lag));
+        self.checks.tolerate(|tolerance| tolerance.liars = true);
+    }
+
+    /// The machine lies from now on: it hands out decided blocks one at a time.
+    pub fn make_trickler(&mut self, machine: usize) {
+        self.machines[machine].actor = Actor::Trickler;
         self.checks.tolerate(|tolerance| tolerance.liars = true);
     }
 
@@ -487,6 +499,16 @@ impl Cluster {
         self.machines[machine].actor.is_honest()
     }
 
+    /// How many obstructors have fallen silent because somebody was as far behind as they wanted.
+    #[must_use]
+    pub fn obstructors_silent(&self) -> usize {
+        let silent = |machine: &&Machine| match &machine.actor {
+            Actor::Obstructor(obstructor) => obstructor.is_silent(),
+            _ => false,
+        };
+        self.machines.iter().filter(silent).count()
+    }
+
     /// Whether a machine runs.
     #[must_use]
     pub fn is_running(&self, machine: usize) -> bool {
@@ -668,6 +690,9 @@ impl Cluster {
             Due::Deliver { from, to, road, epoch, bytes } => {
                 if self.network.arrives(from, to, road, epoch) && self.is_running(to) {
                     self.note_shown(from, to, &bytes);
+                    if let Some((road, answer)) = self.machines[to].actor.hears(from, &bytes) {
+                        return self.put_on_the_way(to, from, road, &answer, self.now);
+                    }
                     let event =
                         Event::Received { from: self.machines[from].node, bytes: bytes.to_vec() };
                     self.handle(to, "received", &bytes, event);
@@ -772,16 +797,34 @@ impl Cluster {
         if self.is_honest(from) && road == Road::Consensus {
             self.checks.sent(from, me, &bytes);
         }
+        if let Actor::Obstructor(obstructor) = &self.machines[from].actor {
+            let victim_at = self.replica(obstructor.victim()).map(|r| r.consensus().height());
+            if let Actor::Obstructor(obstructor) = &mut self.machines[from].actor {
+                obstructor.learn(victim_at);
+            }
+        }
         for to in receivers {
             let sender = &mut self.machines[from];
             let Some(replica) = sender.replica.as_ref() else { return };
+            let at = self.now + sender.actor.dawdles(road);
             let messages = sender.actor.tamper(replica, to, bytes.clone(), &mut self.rng);
             for bytes in messages {
-                let (epoch, arrivals) = self.network.send(from, to, road, bytes.len(), self.now);
-                for at in arrivals {
-                    self.put(at, Due::Deliver { from, to, road, epoch, bytes: bytes.clone() });
-                }
+                self.put_on_the_way(from, to, road, &bytes, at);
             }
+        }
+    }
+
+    fn put_on_the_way(
+        &mut self,
+        from: usize,
+        to: usize,
+        road: Road,
+        bytes: &Arc<[u8]>,
+        at: Micros,
+    ) {
+        let (epoch, arrivals) = self.network.send(from, to, road, bytes.len(), at);
+        for at in arrivals {
+            self.put(at, Due::Deliver { from, to, road, epoch, bytes: bytes.clone() });
         }
     }
 

@@ -365,3 +365,46 @@ fn a_withholder_slows_the_chain_and_does_not_stop_it() {
     cluster.start(2);
     goes_on(&mut cluster, 4);
 }
+
+/// Whoever has decided passes the decision on; nobody depends on the one who talks most.
+#[test]
+fn liars_that_keep_one_node_behind_do_not_halt_the_chain() {
+    let mut silent = 0;
+    for (validators, liars) in [(4, 1), (7, 2)] {
+        for (seed, lag) in [(1, 2), (2, 2), (3, 2), (4, 2), (5, 1)] {
+            let mut cluster = Cluster::new(busy(seed, validators));
+            goes_on(&mut cluster, 2);
+            let victim = 0;
+            for liar in validators - liars..validators {
+                cluster.make_obstructor(liar, victim, lag);
+            }
+            // Each proposes behind its back, helps the others, and falls silent if that has left it behind.
+            cluster.run_until(20 * SECOND, |cluster| cluster.obstructors_silent() == liars);
+            goes_on(&mut cluster, 4 * validators as u64);
+            silent += cluster.obstructors_silent();
+        }
+    }
+    assert!(silent > 0, "nobody was kept behind even for a moment");
+}
+
+#[test]
+fn a_node_catches_up_although_two_of_seven_hand_out_a_block_now_and_then() {
+    const MISSED: u64 = 150;
+    for seed in 0..3 {
+        let mut setup = busy(seed, 7);
+        setup.work.filing_interval = 20 * MILLISECOND;
+        setup.work.group_buys_max = 400;
+        let mut cluster = Cluster::new(setup);
+        goes_on(&mut cluster, 2);
+        cluster.make_trickler(1);
+        cluster.make_trickler(2);
+        cluster.crash(0, Tear::Lost);
+        let away = Height::new(cluster.top().get() + MISSED);
+        assert!(cluster.run_until(300 * SECOND, |cluster| cluster.top() >= away));
+        cluster.start(0);
+        // One after the other these blocks would take more than two minutes from those two.
+        let caught_up = cluster.run_until(15 * SECOND, |cluster| cluster.height(0) >= Some(away));
+        assert!(caught_up, "seed {seed}{}", cluster.standing());
+        cluster.assert_sound();
+    }
+}

@@ -50,7 +50,7 @@ impl Channel {
         match self {
             Self::Consensus => 512 * KIB,
             Self::Bodies => 3 * MIB,
-            Self::Sync => 9 * MIB,
+            Self::Sync => 4 * MIB,
             Self::Transactions => MIB,
         }
     }
@@ -72,13 +72,13 @@ impl Channel {
         match self {
             Self::Consensus | Self::Transactions => 4 * MIB,
             Self::Bodies => 12 * MIB,
-            Self::Sync => 18 * MIB,
+            Self::Sync => 8 * MIB,
         }
     }
 
     /// The name of its protocol on one chain, or `None` if the chain's id makes none.
     pub(super) fn protocol(self, protocol_id: &str) -> Option<StreamProtocol> {
-        let name = format!("/tuanzhang/{protocol_id}/{}/2", self.name());
+        let name = format!("/tuanzhang/{protocol_id}/{}/3", self.name());
         StreamProtocol::try_from_owned(name).ok()
     }
 

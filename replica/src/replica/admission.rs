@@ -202,7 +202,8 @@ impl Replica {
     /// Passes new transactions on to the validators, in batches.
     pub(super) fn push_transactions(&mut self) {
         let entries = std::mem::take(&mut self.to_push);
-        let messages = in_batches(entries.iter().filter_map(|entry| self.mempool.get(entry)));
+        let waiting = entries.iter().filter_map(|entry| self.mempool.get(entry));
+        let messages = in_batches(waiting.map(|transaction| transaction.bytes()));
         for message in messages {
             self.send_to_validators(&message);
         }
@@ -210,12 +211,10 @@ impl Replica {
 }
 
 /// Transactions as messages of bounded size.
-pub(super) fn in_batches<'a>(
-    transactions: impl Iterator<Item = &'a VerifiedTransaction>,
-) -> Vec<PeerMessage> {
+pub(super) fn in_batches<'a>(transactions: impl Iterator<Item = &'a [u8]>) -> Vec<PeerMessage> {
     let mut batches = vec![Vec::new()];
     let mut bytes = 0;
-    for transaction in transactions.map(|transaction| transaction.bytes()) {
+    for transaction in transactions {
         let full = batches.last().is_some_and(|batch: &Vec<_>| batch.len() == PUSH_MAX);
         if full || bytes + transaction.len() > PUSH_BYTES_MAX {
             batches.push(Vec::new());

@@ -22,6 +22,7 @@ impl Replica {
             self.wake_if_there_is_reason();
             self.build_if_there_is_reason();
             self.judge_wanted();
+            self.finish_certified();
             match self.inputs.pop_front() {
                 Some(input) => self.step(input),
                 None => break,
@@ -32,7 +33,12 @@ impl Replica {
 
     pub(super) fn step(&mut self, input: Input) {
         let state = self.consensus.take().expect("consensus is put back after every step");
+        let before = (state.height(), state.round(), state.step());
         let (state, effects) = consensus::step(state, input);
+        let woken = before.2 == Step::Waiting && state.step() != Step::Waiting;
+        if woken || before.0 != state.height() || before.1 != state.round() {
+            self.round_since = self.now;
+        }
         self.consensus = Some(state);
         self.carry_out(effects);
     }
@@ -123,7 +129,7 @@ impl Replica {
                     self.inputs.push_back(message.into());
                 }
             }
-            Job::Decided(executed) => self.apply(*executed),
+            Job::Decided(executed, certificate) => self.apply(*executed, certificate),
         }
     }
 
@@ -222,11 +228,15 @@ impl Replica {
         }
     }
 
-    pub(super) fn judge(&mut self, request: &ValidationRequest) -> Result<Validity, Lacks> {
+    fn body_is_valid(&mut self, block: &BlockHash) -> Result<bool, Lacks> {
         let mempool = &self.mempool;
         let waiting = |entry: &EntryHash| mempool.get(entry).cloned();
+        self.proposals.body_is_valid(&self.state, &self.store, block, waiting)
+    }
+
+    pub(super) fn judge(&mut self, request: &ValidationRequest) -> Result<Validity, Lacks> {
         let block = &request.block;
-        let valid = self.proposals.body_is_valid(&self.state, &self.store, block, waiting)?;
+        let valid = self.body_is_valid(block)?;
         let outline = self.proposals.outline(block).cloned();
         let (Some(outline), Some(executed)) = (outline, self.proposals.executed(block)) else {
             if !valid {
@@ -238,8 +248,10 @@ impl Replica {
             return Ok(Validity::Valid);
         }
         let entries = executed.entries.len();
-        let arrived = self.proposals.arrived(block, self.now);
-        let validity = judge_fresh(&self.state, &outline, entries, request, arrived);
+        // By the moment the proposal came, or its round began here if that was later: a proposal sent ahead
+        // must not keep a time that has long passed.
+        let proposed = self.proposals.arrived(block, self.now);
+        let validity = judge_fresh(&self.state, &outline, entries, request, proposed);
         if validity == Validity::Unfit {
             let time = outline.header.time;
             let text = format!(
@@ -267,11 +279,29 @@ impl Replica {
         certificate: &QuorumCertificate,
     ) {
         let changes = ChainStore::decided(&mut executed, certificate, &self.proposals.durable);
-        self.persist(vec![Write::Store(changes)], Job::Decided(Box::new(executed)));
+        let then = Job::Decided(Box::new(executed), certificate.clone());
+        self.persist(vec![Write::Store(changes)], then);
+    }
+
+    /// Decides what a certificate of this height proves, as soon as the body is here (C2).
+    pub(super) fn finish_certified(&mut self) {
+        if self.is_storing() {
+            return;
+        }
+        let Some(certificate) = self.proposals.certificate().cloned() else { return };
+        match self.body_is_valid(&certificate.block) {
+            Ok(true) => self.decide(&certificate),
+            Ok(false) => {
+                let block = certificate.block;
+                self.proposals.forget_certificate();
+                self.alarm(format!("there is a quorum for an invalid block: {block}"));
+            }
+            Err(Lacks::Outline | Lacks::Transactions) => {}
+        }
     }
 
     /// The block is durable: the next height begins.
-    pub(super) fn apply(&mut self, executed: Executed) {
+    pub(super) fn apply(&mut self, executed: Executed, certificate: QuorumCertificate) {
         let height = executed.header.height;
         assert_eq!(
             height,
@@ -297,6 +327,8 @@ impl Replica {
         if followed && self.consensus().me() == Some(executed.header.proposer) {
             self.actions.push(Action::Announce(height));
         }
+        let (header, entries) = (executed.header, &executed.entries);
+        self.recent.add(header, entries, certificate, self.now, self.nodes.len());
         self.state = executed.state;
         self.note_equivocations();
         self.proposals = Proposals::default();
@@ -313,19 +345,25 @@ impl Replica {
         let validators = (**self.state.validators()).clone();
         let me = self.consensus().me();
         self.inputs.push_back(Input::HeightStarted { height: height.next(), validators, me });
-        for message in std::mem::take(&mut self.early) {
+        for (at, message) in std::mem::take(&mut self.early) {
             if message.height() > height.next() {
-                self.early.push(message);
+                self.early.push((at, message));
             } else if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
-                self.inputs.push_back(verified.into());
+                self.take_verified(verified, at);
             }
         }
         for ((_, from), outline) in std::mem::take(&mut self.early_outlines) {
             self.take_outline(from, outline);
         }
+        for ((_, from), decided) in std::mem::take(&mut self.early_decided) {
+            self.take_decided(from, decided);
+        }
         self.next_view = self.now.after(VIEW_INTERVAL_AWAKE);
-        self.behind = None;
-        self.continue_sync();
+        self.behind = self.behind.filter(|_| self.sync.is_busy());
+        self.replay_next();
+        if self.is_anybody_ahead() {
+            self.fall_behind();
+        }
     }
 
     pub(super) fn mempool_forget(&mut self, id: &TransactionId) {

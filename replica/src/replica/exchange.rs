@@ -52,8 +52,11 @@ impl Replica {
             }
             PeerMessage::Transactions(list) => self.take_transactions(from, list),
             PeerMessage::GetTransactions(entries) => self.give_transactions(from, &entries),
-            PeerMessage::GetBlocks(height) => self.give_blocks(from, height),
-            PeerMessage::Blocks(blocks) => self.take_blocks(from, blocks),
+            PeerMessage::GetBlocks { first, last } => self.give_blocks(from, first, last),
+            PeerMessage::Blocks { first, tip, blocks } => {
+                self.take_blocks(from, first, tip.as_deref(), blocks.into_vec());
+            }
+            PeerMessage::Decided(decided) => self.take_decided(from, *decided),
             PeerMessage::RecoveryQuestion => {
                 let latest = self.nodes[from]
                     .validator
@@ -66,20 +69,37 @@ impl Replica {
 
     pub(super) fn take_consensus(&mut self, from: NodeId, message: Message) {
         let height = self.consensus().height();
+        let peer = &mut self.peers[from];
         if message.height() > height {
             // It has decided what this node decides; its next view may come much later.
-            self.peers[from].height = self.peers[from].height.max(Some(message.height()));
+            peer.height = peer.height.max(Some(message.height()));
+        }
+        if let Message::Vote(signed) = &message
+            && signed.message.kind == VoteKind::Precommit
+            && self.nodes[from].validator == Some(signed.message.validator)
+        {
+            peer.precommitted = peer.precommitted.max(signed.message.height);
+        }
+        if message.height() > height {
             self.fall_behind();
         }
         if message.height() != height {
             if self.is_early(message.height(), height) && self.early.len() < EARLY_MESSAGES_MAX {
-                self.early.push(message);
+                self.early.push((self.now, message));
             }
             return;
         }
         if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
-            self.inputs.push_back(verified.into());
+            self.take_verified(verified, self.now);
         }
+    }
+
+    /// A message of the current height that came at this moment.
+    pub(super) fn take_verified(&mut self, message: VerifiedMessage, at: TimestampMs) {
+        if let VerifiedMessage::Proposal(proposal) = &message {
+            self.proposals.note_proposed(proposal.block, at);
+        }
+        self.inputs.push_back(message.into());
     }
 
     pub(super) fn take_view(&mut self, from: NodeId, view: &consensus::View, clock: TimestampMs) {
@@ -89,10 +109,10 @@ impl Replica {
         self.peers[from].height = Some(view.height);
         let height = self.consensus().height();
         if view.height > height {
-            return self.ask_for_blocks(from);
+            return self.fall_behind();
         }
         if view.height < height {
-            return;
+            return self.pass_on_to(from, view.height);
         }
         let missing = self.consensus().missing_for(view);
         for message in missing {
@@ -107,36 +127,16 @@ impl Replica {
 
     /// An announcement: a node that takes no part in the rounds learns of a block by it.
     pub(super) fn hear_of(&mut self, height: Height) {
-        let connected = self.peers.iter().position(|peer| peer.connected);
-        if height > self.consensus().height()
-            && let Some(node) = self.connected_ahead().or(connected)
-        {
-            self.ask_for_blocks(node);
-        } else if height == self.consensus().height()
-            && self.consensus().me().is_none()
-            && let Some(node) = connected
-        {
-            self.ask_for_blocks(node);
+        if height >= self.next_height() && self.consensus().me().is_none() {
+            self.announced = height;
+            self.behind = Some(self.now);
         }
     }
 
     /// Whether a height begins here in a moment, while blocks before it are being stored.
-    fn is_early(&self, height: Height, current: Height) -> bool {
-        height > current && height.get() - current.get() <= EARLY_HEIGHTS_MAX
-    }
-
-    /// Somebody is ahead: if what is on its way does not help in a moment, blocks are asked for.
-    pub(crate) fn fall_behind(&mut self) {
-        self.behind = self.behind.or(Some(self.now.after(FETCH_GRACE)));
-    }
-
-    pub(super) fn catch_up(&mut self) {
-        if self.behind.is_some_and(|at| at <= self.now) {
-            self.behind = None;
-            if let Some(node) = self.connected_ahead().filter(|_| !self.is_storing()) {
-                self.ask_for_blocks(node);
-            }
-        }
+    pub(super) fn is_early(&self, height: Height, current: Height) -> bool {
+        let ahead = height.get().saturating_sub(current.get());
+        (1..=EARLY_HEIGHTS_MAX as u64).contains(&ahead)
     }
 
     pub(super) fn take_outline(&mut self, from: NodeId, outline: BlockOutline) {
@@ -154,14 +154,19 @@ impl Replica {
     }
 
     pub(super) fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
-        let found = |entry| self.mempool.get(entry).or_else(|| self.proposals.fetched(entry));
+        let (mempool, proposals) = (&self.mempool, &self.proposals);
+        let known = |entry: &EntryHash| mempool.get(entry).or_else(|| proposals.fetched(entry));
+        let waiting = entries.iter().filter_map(known).map(|transaction| transaction.bytes());
+        // What has been decided meanwhile waits no more.
+        let decided = entries.iter().copied().filter(|entry| known(entry).is_none()).collect();
         let mut left = BLOCK_BYTES_MAX;
-        let fits = |transaction: &&VerifiedTransaction| {
-            let room = left.checked_sub(transaction.bytes().len());
+        let fits = |transaction: &&[u8]| {
+            let room = left.checked_sub(transaction.len());
             left = room.unwrap_or(left);
             room.is_some()
         };
-        for message in in_batches(entries.iter().filter_map(found).take_while(fits)) {
+        let found = waiting.chain(self.recent.transactions(&decided)).take_while(fits);
+        for message in in_batches(found) {
             self.send(to, &message);
         }
     }
@@ -194,7 +199,9 @@ impl Replica {
     }
 
     pub(super) fn wants_retry(&self) -> bool {
-        self.recovery.is_some() || !self.proposals.wanted.is_empty() || self.sync.is_waiting()
+        self.recovery.is_some()
+            || !self.proposals.wanted.is_empty()
+            || self.proposals.certificate().is_some()
     }
 
     pub(super) fn exchange(&mut self) {
@@ -211,6 +218,7 @@ impl Replica {
             self.next_retry = self.now.after(RETRY_INTERVAL);
             self.ask_again();
         }
+        self.pass_on_decisions();
         self.catch_up();
         if !self.requests.is_empty() && self.now >= self.next_push {
             self.next_push = self.now.after(PUSH_AGAIN_INTERVAL);
@@ -258,7 +266,7 @@ impl Replica {
                 }
             }
         }
-        self.retry_sync();
+        self.ask_for_certified_body();
     }
 
     /// One connected validator that should have the bodies of a block: its proposer first, and another
@@ -273,41 +281,6 @@ impl Replica {
         let arrived = self.proposals.arrived(&request.block, self.now);
         let waited = self.now.get().saturating_sub(arrived.get()) / RETRY_INTERVAL.get();
         let turn = usize::try_from(waited).unwrap_or(0);
-        candidates.get(turn % candidates.len().max(1)).copied()
-    }
-
-    pub(crate) fn sync_parts(&mut self) -> (&mut Sync, &State, &ChainStore, &[u8; 32]) {
-        (&mut self.sync, &self.state, &self.store, &self.entropy)
-    }
-
-    pub(crate) fn sync(&self) -> &Sync {
-        &self.sync
-    }
-
-    pub(crate) fn now(&self) -> TimestampMs {
-        self.now
-    }
-
-    pub(crate) fn is_storing(&self) -> bool {
-        self.jobs.iter().any(|(_, job)| matches!(job, Job::Decided(_)))
-    }
-
-    pub(crate) fn send_message(&mut self, to: NodeId, message: &PeerMessage) {
-        self.send(to, message);
-    }
-
-    pub(crate) fn blame(&mut self, node: NodeId, what: &str) {
-        let text = format!("{} {what}", self.nodes[node].name);
-        self.alarm(text);
-    }
-
-    pub(crate) fn connected_ahead(&self) -> Option<NodeId> {
-        let height = self.consensus().height();
-        let ahead = |peer: &Peer| peer.connected && peer.height.is_some_and(|at| at > height);
-        let candidates: Vec<_> =
-            (0..self.peers.len()).filter(|node| ahead(&self.peers[*node])).collect();
-        // Another one each time, so that one that does not answer holds nothing up.
-        let turn = usize::try_from(self.now.get() / RETRY_INTERVAL.get()).unwrap_or(0);
         candidates.get(turn % candidates.len().max(1)).copied()
     }
 }

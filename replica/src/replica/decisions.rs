@@ -1,0 +1,251 @@
+//! Decisions passed on, and blocks for those who lag: nobody who keeps something from a node, or talks much,
+//! keeps it behind.
+//!
+//! Source: docs/protocol.md C1 to C4.
+
+use super::*;
+use crate::sync::{Candidate, Range};
+use ledger_core::{receipt::CertifiedHeader, replay::replay};
+
+impl Replica {
+    /// The height of the first block that this node lacks.
+    pub(super) fn next_height(&self) -> Height {
+        self.state.tip().height.next()
+    }
+
+    /// Passes on what was decided to each validator that has not said to have decided it too (C1).
+    pub(super) fn pass_on_decisions(&mut self) {
+        if self.recent.wake_at().is_none_or(|at| at > self.now) {
+            return;
+        }
+        let peers = &self.peers;
+        let lags = |node: &NodeId| {
+            *node != self.me && peers[*node].connected && self.nodes[*node].validator.is_some()
+        };
+        let validators: Vec<_> = (0..self.nodes.len()).filter(lags).collect();
+        let has_it = |node: NodeId, height: Height| {
+            let peer = &peers[node];
+            peer.precommitted >= height || peer.height.is_some_and(|at| at > height)
+        };
+        for (node, decided) in self.recent.pass_on(self.now, &validators, has_it) {
+            self.send(node, &PeerMessage::Decided(Box::new(decided)));
+        }
+    }
+
+    /// A validator says that it still decides a height that is decided here.
+    pub(super) fn pass_on_to(&mut self, node: NodeId, height: Height) {
+        if self.nodes[node].validator.is_some()
+            && let Some(decided) = self.recent.answer_to(node, height, self.now)
+        {
+            self.send(node, &PeerMessage::Decided(Box::new(decided)));
+        }
+    }
+
+    /// Somebody says that a height is decided, with proof (C2).
+    pub(super) fn take_decided(&mut self, from: NodeId, decided: Decided) {
+        let height = decided.certificate.height;
+        let header = &decided.outline.header;
+        if header.height != height || header.hash() != decided.certificate.block {
+            return self.blame(from, "passed on a certificate and another block");
+        }
+        let peer = &mut self.peers[from];
+        peer.height = peer.height.max(Some(height.saturating_add(Height::new(1))));
+        let next = self.next_height();
+        let known = height == next && (self.is_storing() || self.proposals.certificate().is_some());
+        if height < next || known {
+            return;
+        }
+        if height > next {
+            if self.is_early(height, next) {
+                // One of each node is all that anybody sends honestly.
+                self.early_decided.insert((height, from), decided);
+            }
+            return self.fall_behind();
+        }
+        if let Err(error) = decided.certificate.verify(&self.chain, self.state.validators()) {
+            let text = format!("passed on a certificate that proves nothing: {error}");
+            return self.blame(from, &text);
+        }
+        self.sync.certify(height);
+        self.proposals.certify(decided.certificate, decided.outline, self.now);
+        // Its body is asked for at once if something of it is lacking.
+        self.next_retry = self.now;
+    }
+
+    /// Asks more nodes than may be faulty for what is lacking of a block that is decided, others each time.
+    pub(super) fn ask_for_certified_body(&mut self) {
+        let Some(certificate) = self.proposals.certificate() else { return };
+        let block = certificate.block;
+        let lacking = self.proposals.lacking(&block);
+        let absent: Vec<_> =
+            lacking.filter(|entry| !self.verifying.contains(entry)).copied().collect();
+        if absent.is_empty() || self.is_storing() {
+            return;
+        }
+        let message = PeerMessage::GetTransactions(List::new(absent).unwrap_or_default());
+        let has_it = |node: &NodeId| {
+            let peer = &self.peers[*node];
+            peer.connected && peer.height.is_some_and(|at| at > certificate.height)
+        };
+        let nodes: Vec<_> = (0..self.nodes.len()).filter(has_it).collect();
+        let waited = self.now.get().saturating_sub(self.proposals.arrived(&block, self.now).get());
+        let turn = usize::try_from(waited / RETRY_INTERVAL.get()).unwrap_or(0);
+        let count = self.more_than_faulty().min(nodes.len());
+        let first = turn.saturating_mul(count);
+        for position in 0..count {
+            self.send(nodes[(first + position) % nodes.len()], &message);
+        }
+    }
+
+    /// So many nodes that one of them is honest, if all are validators.
+    fn more_than_faulty(&self) -> usize {
+        let validators = self.state.validators();
+        let mut powers: Vec<_> = validators.validators().iter().map(|v| v.power.get()).collect();
+        powers.sort_unstable();
+        let mut sum = 0;
+        let few = powers.iter().take_while(|power| {
+            sum += **power;
+            !validators.exceeds_f(VotingPower::new(sum))
+        });
+        few.count() + 1
+    }
+
+    /// Somebody is ahead: if what is on its way does not help in a moment, blocks are asked for.
+    pub(super) fn fall_behind(&mut self) {
+        self.behind = self.behind.or(Some(self.now.after(BEHIND_GRACE)));
+    }
+
+    /// Whether a connected node says that it has the next block.
+    pub(super) fn is_anybody_ahead(&self) -> bool {
+        let next = self.next_height();
+        self.peers.iter().any(|peer| peer.connected && peer.height.is_some_and(|at| at > next))
+    }
+
+    /// Who says to have blocks, and the last of them.
+    fn candidates(&self) -> Vec<Candidate> {
+        let candidate = |node: NodeId| {
+            let peer = &self.peers[node];
+            let said = peer.height.map_or(Height::ZERO, |at| at.saturating_sub(Height::new(1)));
+            let announced = self.nodes[node].validator.map_or(Height::ZERO, |_| self.announced);
+            (node != self.me && peer.connected)
+                .then(|| Candidate { node, last: said.max(announced) })
+        };
+        (0..self.nodes.len()).filter_map(candidate).collect()
+    }
+
+    /// Asks for blocks while this node is behind (C3).
+    pub(super) fn catch_up(&mut self) {
+        if self.behind.is_none_or(|at| at > self.now) {
+            return;
+        }
+        let mut next = self.next_height();
+        if self.is_storing() {
+            next = next.next();
+        }
+        let candidates = self.candidates();
+        if candidates.iter().all(|one| one.last < next) {
+            if !self.is_storing() {
+                self.behind = None;
+                self.sync.rest();
+            }
+            return;
+        }
+        let hurry = self.consensus().me().is_some();
+        let parallel = self.more_than_faulty();
+        for (node, range) in self.sync.ask(self.now, next, &candidates, parallel, hurry) {
+            let Range { first, last } = range;
+            self.send(node, &PeerMessage::GetBlocks { first, last });
+        }
+    }
+
+    /// A peer asks for blocks. The answer says what this node has, so that it is one also without blocks.
+    pub(super) fn give_blocks(&mut self, to: NodeId, first: Height, last: Height) {
+        let mut blocks = Vec::new();
+        let mut bytes = 0;
+        let last = last.min(self.state.tip().height);
+        let mut height = first.max(Height::new(1));
+        while height <= last && blocks.len() < BLOCKS_MAX {
+            let block = match self.store.block_bytes(height) {
+                Ok(Some(block)) => block,
+                Ok(None) => break,
+                Err(error) => panic!("{error}"),
+            };
+            bytes += block.len();
+            if bytes > BLOCKS_BYTES_MAX && !blocks.is_empty() {
+                break;
+            }
+            blocks.push(block);
+            height = height.next();
+        }
+        let tip = self.recent.last().map(|decided| {
+            let header = decided.outline.header.clone();
+            Box::new(CertifiedHeader { header, certificate: decided.certificate.clone() })
+        });
+        let blocks = List::new(blocks).unwrap_or_default();
+        self.send(to, &PeerMessage::Blocks { first, tip, blocks });
+    }
+
+    /// Blocks, or the word that there are none.
+    pub(super) fn take_blocks(
+        &mut self,
+        from: NodeId,
+        first: Height,
+        tip: Option<&CertifiedHeader>,
+        blocks: Vec<Vec<u8>>,
+    ) {
+        let last = tip.map_or(Height::ZERO, |tip| tip.header.height);
+        if !self.sync.take(from, self.next_height(), first, blocks) {
+            return;
+        }
+        // What it says of itself now is newer than its last view.
+        self.peers[from].height = Some(last.saturating_add(Height::new(1)));
+        if last < self.announced {
+            self.announced = Height::ZERO;
+        }
+        if last > self.sync.certified()
+            && let Some(tip) = tip
+            && tip.header.validators == self.state.validators().hash()
+        {
+            match tip.verify(&self.chain, self.state.validators()) {
+                Ok(()) => self.sync.certify(last),
+                Err(error) => {
+                    let text = format!("shows a last block that nobody decided: {error}");
+                    return self.blame(from, &text);
+                }
+            }
+        }
+        self.replay_next();
+    }
+
+    /// Replays the next block that has come, once the one before it is durable.
+    pub(super) fn replay_next(&mut self) {
+        if self.is_storing() {
+            return;
+        }
+        let Some((from, bytes)) = self.sync.pop(self.next_height()) else { return };
+        let replayed = match decode::<CertifiedBlock>(&bytes) {
+            Ok(decided) => replay(&self.state, &self.store, decided, &self.entropy)
+                .map_err(|error| format!("served a block that does not follow: {error}")),
+            Err(error) => Err(format!("served a block that cannot be read: {error}")),
+        };
+        match replayed {
+            Ok((executed, certificate)) => {
+                self.sync.certify(executed.header.height);
+                self.store_decided(executed, &certificate);
+            }
+            Err(text) => {
+                self.sync.distrust(from);
+                self.blame(from, &text);
+            }
+        }
+    }
+
+    fn blame(&mut self, node: NodeId, what: &str) {
+        let text = format!("{} {what}", self.nodes[node].name);
+        self.alarm(text);
+    }
+
+    pub(super) fn is_storing(&self) -> bool {
+        self.jobs.iter().any(|(_, job)| matches!(job, Job::Decided(..)))
+    }
+}
