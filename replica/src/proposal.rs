@@ -119,6 +119,11 @@ impl Proposals {
         }
     }
 
+    /// When a proposal for this block came; `now` if that was not noted, which judges strictest.
+    pub(crate) fn proposed(&self, block: &BlockHash, now: TimestampMs) -> TimestampMs {
+        self.proposed.get(block).copied().unwrap_or(now)
+    }
+
     /// When the outline came, or `now` for one that this node made or kept over a restart.
     pub(crate) fn arrived(&self, block: &BlockHash, now: TimestampMs) -> TimestampMs {
         self.arrived.get(block).copied().unwrap_or(now)

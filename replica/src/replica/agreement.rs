@@ -250,7 +250,7 @@ impl Replica {
         let entries = executed.entries.len();
         // By the moment the proposal came, or its round began here if that was later: a proposal sent ahead
         // must not keep a time that has long passed.
-        let proposed = self.proposals.arrived(block, self.now);
+        let proposed = self.proposals.proposed(block, self.now).max(self.round_since);
         let validity = judge_fresh(&self.state, &outline, entries, request, proposed);
         if validity == Validity::Unfit {
             let time = outline.header.time;
