@@ -553,6 +553,19 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_without_blocks_is_incomplete() {
+        let chain = orchard().chain;
+        let folder = tempfile::tempdir().expect("a folder");
+        let empty =
+            Manifest { chain, first: Height::new(1), last: Height::ZERO, files: Vec::new() };
+        write_manifest(folder.path(), &empty).expect("writes");
+        let report = audited(folder.path());
+        assert_eq!((report.verdict, report.height), (Verdict::Incomplete, Height::ZERO));
+        let told = tell(&report, Output::new(false)).expect_err("nothing was verified");
+        assert_eq!(told.number(), exit::INCOMPLETE);
+    }
+
+    #[test]
     fn no_byte_of_a_manifest_can_change_unseen() {
         let vectors: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/vectors/v1.json")).expect("JSON");

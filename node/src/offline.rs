@@ -48,12 +48,15 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Result<ChainStore, ChainStoreE
 /// [`Failure`] if the store or the folder cannot be used.
 pub fn archive(home: &Home, genesis: &Genesis, out: &Path) -> Result<Manifest, Failure> {
     let chain = open(home, genesis)?.map_err(|error| advice::chain(&error))?;
-    fs::create_dir(out).map_err(|error| advice::unwritable(out, &error))?;
     let write = |name: &str, bytes: &[u8]| {
         let path = out.join(name);
         fs::write(&path, bytes).map_err(|error| advice::unwritable(&path, &error))
     };
     let last = chain.head().map_err(|error| advice::chain(&error))?.tip.height;
+    if last == Height::ZERO {
+        return Err(no_block_yet());
+    }
+    fs::create_dir(out).map_err(|error| advice::unwritable(out, &error))?;
     let mut manifest =
         Manifest { chain: genesis.chain, first: Height::new(1), last, files: Vec::new() };
     let mut file = Vec::new();
@@ -83,7 +86,7 @@ pub fn archive(home: &Home, genesis: &Genesis, out: &Path) -> Result<Manifest, F
 ///
 /// # Errors
 /// [`Failure`]: with [`exit::NO`] if the store or the vote guard is damaged, with [`exit::INCOMPLETE`] if
-/// there is no chain yet, else if something cannot be opened.
+/// there is no block yet, else if something cannot be opened.
 pub fn check(home: &Home, genesis: &Genesis) -> Result<u8, Failure> {
     let damage = |error: ChainStoreError| {
         let mut failure = advice::chain(&error);
@@ -98,11 +101,28 @@ pub fn check(home: &Home, genesis: &Genesis) -> Result<u8, Failure> {
     if identity.validator.is_some() {
         check_guard(home, last > Height::ZERO)?;
     }
+    if last == Height::ZERO {
+        return Err(no_block_yet());
+    }
     let code = replay(&chain, genesis).map_err(|error| match error {
         Unchecked::Chain(error) => damage(error),
         Unchecked::Other(failure) => failure,
     })?;
     Ok(code)
+}
+
+/// A chain that is founded and has decided nothing: there is nothing to verify, or to copy.
+fn no_block_yet() -> Failure {
+    let mut failure = Failure::said(text!(
+        "the chain has no block yet: there is nothing to verify",
+        "这条链还没有区块：没有可核查的内容"
+    ))
+    .help(say(text!(
+        "start the node and wait for the first block",
+        "请启动节点，等第一个区块产生"
+    )));
+    failure.code = exit::INCOMPLETE;
+    failure
 }
 
 /// Reads the vote guard of a validator. One that is missing is told and no damage: a node without

@@ -21,7 +21,7 @@ use std::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Everything that is there is right, and nothing is known to be missing.
+    /// Everything that is there is right, there is at least one block, and nothing is known to be missing.
     Intact,
     /// Something is missing; what is there is right.
     Incomplete,
@@ -314,6 +314,11 @@ impl Auditor {
         {
             let rule = format!("the checkpoint proves blocks up to {}", header.header.height);
             self.find(Verdict::Incomplete, Some(last.next()), None, "height", &rule, None);
+        }
+        // An empty folder is no proof of anything.
+        if last == Height::ZERO && !self.has_findings() {
+            let rule = "there is no block: nothing was verified";
+            self.find(Verdict::Incomplete, Some(last.next()), None, "height", rule, None);
         }
         let verdict =
             self.findings.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Intact);
