@@ -65,18 +65,9 @@ impl Actor {
 
     /// Takes in what machine `from` sends. What it answers by itself its replica does not hear.
     pub fn hears(&mut self, from: usize, bytes: &[u8]) -> Option<(Road, Arc<[u8]>)> {
-        let Self::Obstructor(obstructor) = self else { return None };
-        match decode::<PeerMessage>(bytes) {
-            // At once, so that it is asked again and nobody else is.
-            Ok(PeerMessage::GetBlocks { first, .. }) => {
-                let nothing = PeerMessage::Blocks { first, tip: None, blocks: List::default() };
-                Some((nothing.road(), encode(&nothing).into()))
-            }
-            // Whatever is asked, it was heard of last.
-            Ok(PeerMessage::Consensus(_)) if from == obstructor.victim => {
-                obstructor.boast.clone().map(|boast| (Road::Consensus, boast))
-            }
-            Ok(_) | Err(_) => None,
+        match self {
+            Self::Obstructor(obstructor) => obstructor.hears(from, bytes),
+            _ => None,
         }
     }
 
@@ -150,13 +141,30 @@ impl Obstructor {
         self.victim_at = victim_at;
     }
 
+    /// What it answers by itself to what machine `from` sends.
+    pub fn hears(&mut self, from: usize, bytes: &[u8]) -> Option<(Road, Arc<[u8]>)> {
+        match decode::<PeerMessage>(bytes) {
+            // At once, so that it is asked again and nobody else is.
+            Ok(PeerMessage::GetBlocks { first, .. }) => {
+                let nothing = PeerMessage::Blocks { first, tip: None, blocks: List::default() };
+                Some((nothing.road(), encode(&nothing).into()))
+            }
+            // Whatever is asked, it was heard of last.
+            Ok(PeerMessage::Consensus(_)) if from == self.victim => {
+                self.boast.clone().map(|boast| (Road::Consensus, boast))
+            }
+            Ok(_) | Err(_) => None,
+        }
+    }
+
     /// Whether it has brought about what it wanted.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         self.silent
     }
 
-    fn tamper(&mut self, replica: &Replica, to: usize, bytes: Arc<[u8]>) -> Vec<Arc<[u8]>> {
+    /// What really goes out when the replica wants to send `bytes` to machine `to`.
+    pub fn tamper(&mut self, replica: &Replica, to: usize, bytes: Arc<[u8]>) -> Vec<Arc<[u8]>> {
         let height = replica.consensus().height();
         let lags = |at: Height| height.saturating_sub(at).get() >= self.lag;
         self.silent |= self.has_proposed && self.victim_at.is_some_and(lags);
