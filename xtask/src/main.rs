@@ -19,10 +19,10 @@ mod demo;
 mod setup;
 mod workspace;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
-use workspace::Workspace;
+use std::{ffi::OsString, path::PathBuf, process, process::ExitCode};
+use workspace::{SIMULATOR, Workspace};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Checks, tests and shows the project", version)]
@@ -78,8 +78,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Check => check::run(&workspace)?,
         Command::Test { arguments } => test(&workspace, arguments)?,
         Command::Sim { arguments } => {
-            let fixed = ["run", "--quiet", "--package", "tests", "--bin", "sim", "--"];
-            workspace.cargo(fixed.map(OsString::from).into_iter().chain(arguments), &[])?;
+            workspace.cargo(["build", "--bin", "sim"].iter().chain(&SIMULATOR), &[])?;
+            let mut sim = process::Command::new(workspace.program("sim"));
+            let status = sim.args(arguments).status().context("cannot run the simulator")?;
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
         }
         Command::Demo(options) => return demo::run(&workspace, &options),
         Command::Bench { what } => bench::run(&workspace, &what)?,
@@ -88,8 +91,6 @@ fn run(command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Always the whole workspace: with another selection of packages cargo would pick other features
-/// for shared dependencies and compile RocksDB once more.
 fn test(workspace: &Workspace, arguments: Vec<OsString>) -> Result<()> {
     let started = std::time::Instant::now();
     // End-to-end tests run the programs, which `cargo test` alone builds only for their own package.

@@ -9,6 +9,12 @@ use std::{
     process::{Command, Stdio},
 };
 
+/// The programs for cargo to build, and xtask for its features: [`crate::check`] says why.
+pub(crate) const PROGRAMS: [&str; 6] =
+    ["--package", "cli", "--package", "node", "--package", "xtask"];
+/// The same for the simulator.
+pub(crate) const SIMULATOR: [&str; 4] = ["--package", "tests", "--package", "xtask"];
+
 /// The checked-out project and the folder that cargo builds into.
 pub(crate) struct Workspace {
     /// The folder of the workspace's `Cargo.toml`.
@@ -65,17 +71,20 @@ impl Workspace {
 
     /// Asks cargo about the packages.
     pub(crate) fn metadata(&self, arguments: &[&str]) -> Result<Metadata> {
-        let output = cargo_command()
-            .args(["metadata", "--format-version", "1"])
-            .args(arguments)
-            .current_dir(&self.root)
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot run cargo metadata")?;
-        if !output.status.success() {
-            bail!("cargo metadata failed");
-        }
-        serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata says")
+        let fixed = ["metadata", "--format-version", "1"];
+        let answer = self.ask_cargo(fixed.iter().chain(arguments))?;
+        serde_json::from_slice(&answer).context("cannot read what cargo metadata says")
+    }
+
+    /// What cargo prints.
+    pub(crate) fn ask_cargo<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Vec<u8>> {
+        let mut command = cargo_command();
+        command.args(arguments).current_dir(&self.root).stderr(Stdio::inherit());
+        let output = command.output().context("cannot run cargo")?;
+        if output.status.success() { Ok(output.stdout) } else { bail!("{command:?} failed") }
     }
 
     /// Runs cargo and says so; fails if it fails.

@@ -4,6 +4,7 @@
 //! none compiles RocksDB: clippy and rustdoc take the output of its build script from the
 //! development profile, which tests and demo share, so it is compiled by whichever runs first.
 
+mod features;
 mod licences;
 mod tidy;
 mod unused;
@@ -22,6 +23,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let metadata = workspace.metadata(&[])?;
     report("licences and sources", &licences::findings(workspace, &metadata)?)?;
     report("unused dependencies", &unused::findings(workspace, &metadata)?)?;
+    report("features", &features::findings(workspace)?)?;
     workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])?;
     workspace.cargo(["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])?;
     eprintln!("check: everything passed in {} s", started.elapsed().as_secs());

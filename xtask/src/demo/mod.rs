@@ -15,7 +15,7 @@ mod week;
 pub(crate) use report::Outcome;
 pub(crate) use week::Expected;
 
-use crate::workspace::Workspace;
+use crate::workspace::{PROGRAMS, Workspace};
 use anyhow::{Context as _, Result, bail, ensure};
 use cluster::{Cluster, Node};
 use founding::AUDITOR;
@@ -112,7 +112,7 @@ pub(crate) fn play(
     ensure!(!week.group_buys.is_empty(), "there is no order in {}", data.display());
     let home = Home::new(options.home.as_deref(), "demo")?;
     eprintln!("demo: building (RocksDB alone takes some ten minutes the first time)");
-    workspace.cargo(["build", "--workspace", "--bins"], &[])?;
+    workspace.cargo(["build", "--bins"].iter().chain(&PROGRAMS), &[])?;
     heed_interrupts();
 
     let started = Instant::now();
