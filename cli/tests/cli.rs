@@ -2,8 +2,9 @@
 
 use std::{
     fs,
+    net::TcpListener,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 const ENGLISH: (&str, &str) = ("en", "en_US.UTF-8");
@@ -93,6 +94,33 @@ fn setup_mistakes_and_silence_end_with_their_codes() {
             assert!(stderr.starts_with(error) && stderr.contains(help), "{line}: {stderr}");
             assert!(output.stdout.is_empty(), "{line}");
         }
+    }
+}
+
+/// A signal that nobody listens for would end it without an exit code.
+#[cfg(unix)]
+#[test]
+fn watching_ends_by_itself_when_it_is_asked_to() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let node = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", node.local_addr().expect("has an address"));
+        let mut watching = Command::new(env!("CARGO_BIN_EXE_tuan"))
+            .args(["--node", &url, "buy", "watch", "veg-0105"])
+            .env_clear()
+            .env("HOME", folder.path())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("runs");
+        // It listens for signals before it asks a node, and waits for the answer now.
+        let asked = node.accept().expect("asks");
+        let process = watching.id().to_string();
+        let kill = Command::new("kill").args(["-s", signal, &process]).status();
+        assert!(kill.expect("runs").success());
+        // Nor does anybody answer if it asks again.
+        drop((asked, node));
+        let status = watching.wait().expect("ends");
+        assert_eq!(status.code(), Some(5), "{signal}: {status}");
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `demo` | founds a chain, runs real nodes, carries group buys to their end, audits the chain |
 //! | `bench` | measures a cluster of real nodes, or how a node bears a long chain |
 //! | `data` | the same with real data, compared with what must come out |
+//! | `rocksdb` | compiles RocksDB as the others do, for a cargo that is started by hand |
 //!
 //! Builds without RocksDB and libp2p, so that it is there within a minute on a fresh machine. Every
 //! command first looks for what a build needs besides Rust ([`setup`]).
@@ -16,13 +17,16 @@ mod bench;
 mod check;
 mod data;
 mod demo;
+mod outlook;
+mod rocksdb;
 mod setup;
 mod workspace;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
-use workspace::Workspace;
+use rocksdb::Processors;
+use std::{ffi::OsString, path::PathBuf, process, process::ExitCode};
+use workspace::{SIMULATOR, Workspace};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Checks, tests and shows the project", version)]
@@ -59,6 +63,12 @@ enum Command {
         /// Folder with `vegetables/orders.csv`, `quotes.csv`, `expected.json`
         dir: PathBuf,
     },
+    /// Compiles RocksDB and prints how plain cargo links it: `eval "$(cargo xtask rocksdb)"`
+    Rocksdb {
+        /// For every processor of this architecture, not only for the one in this machine
+        #[arg(long)]
+        portable: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -78,18 +88,23 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Check => check::run(&workspace)?,
         Command::Test { arguments } => test(&workspace, arguments)?,
         Command::Sim { arguments } => {
-            let fixed = ["run", "--quiet", "--package", "tests", "--bin", "sim", "--"];
-            workspace.cargo(fixed.map(OsString::from).into_iter().chain(arguments), &[])?;
+            workspace.cargo_without_rocksdb(["build", "--bin", "sim"].iter().chain(&SIMULATOR))?;
+            let mut sim = process::Command::new(workspace.program("sim"));
+            let status = sim.args(arguments).status().context("cannot run the simulator")?;
+            let code = status.code().and_then(|code| u8::try_from(code).ok());
+            return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
         }
         Command::Demo(options) => return demo::run(&workspace, &options),
         Command::Bench { what } => bench::run(&workspace, &what)?,
         Command::Data { dir } => data::run(&workspace, &dir)?,
+        Command::Rocksdb { portable } => {
+            let processors = if portable { Processors::All } else { Processors::This };
+            rocksdb::print(&workspace, processors)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Always the whole workspace: with another selection of packages cargo would pick other features
-/// for shared dependencies and compile RocksDB once more.
 fn test(workspace: &Workspace, arguments: Vec<OsString>) -> Result<()> {
     let started = std::time::Instant::now();
     // End-to-end tests run the programs, which `cargo test` alone builds only for their own package.

@@ -16,13 +16,15 @@ use std::{
 /// # Errors
 /// Something is missing and could not be installed; the message says which package to install.
 pub(crate) fn prepare() -> Result<()> {
-    Machine {
-        root: PathBuf::from("/"),
-        path: env::var_os("PATH").unwrap_or_default(),
-        cxx: env::var_os("CXX"),
-        libclang: env::var_os("LIBCLANG_PATH").map(PathBuf::from),
-    }
-    .prepare()
+    Machine::find().prepare()
+}
+
+/// The C++ compiler, perhaps with arguments.
+///
+/// # Errors
+/// None answers.
+pub(crate) fn compiler() -> Result<Vec<OsString>> {
+    Machine::find().find_compiler()
 }
 
 /// The machine as far as a build depends on it; tests make up their own.
@@ -37,6 +39,15 @@ struct Machine {
 }
 
 impl Machine {
+    fn find() -> Self {
+        Self {
+            root: PathBuf::from("/"),
+            path: env::var_os("PATH").unwrap_or_default(),
+            cxx: env::var_os("CXX"),
+            libclang: env::var_os("LIBCLANG_PATH").map(PathBuf::from),
+        }
+    }
+
     fn prepare(&self) -> Result<()> {
         self.find_compiler()?;
         if self.has_libclang() {
@@ -58,13 +69,18 @@ impl Machine {
         }
     }
 
-    fn find_compiler(&self) -> Result<()> {
+    fn find_compiler(&self) -> Result<Vec<OsString>> {
         let candidates: Vec<&OsStr> = match &self.cxx {
             Some(name) => vec![name],
             None => ["c++", "g++", "clang++"].map(OsStr::new).into(),
         };
-        if candidates.iter().any(|name| self.answers(name)) {
-            return Ok(());
+        for candidate in &candidates {
+            let words = words(candidate);
+            if let Some((program, arguments)) = words.split_first()
+                && self.answers(self.command(program).args(arguments))
+            {
+                return Ok(words);
+            }
         }
         let names: Vec<_> = candidates.iter().map(|name| name.to_string_lossy()).collect();
         bail!(
@@ -79,8 +95,11 @@ impl Machine {
         command
     }
 
-    fn answers(&self, program: impl AsRef<OsStr>) -> bool {
-        let mut command = self.command(program);
+    fn has(&self, program: &str) -> bool {
+        self.answers(&mut self.command(program))
+    }
+
+    fn answers(&self, command: &mut Command) -> bool {
         command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     }
@@ -120,7 +139,7 @@ impl Machine {
     }
 
     fn is_debian(&self) -> bool {
-        self.root.join("etc/debian_version").exists() && self.answers("apt-get")
+        self.root.join("etc/debian_version").exists() && self.has("apt-get")
     }
 
     /// Runs `apt-get`, with `sudo` where it is needed and there.
@@ -128,7 +147,7 @@ impl Machine {
         let by_hand = "install libclang-dev yourself, then run this again";
         let mut command = if self.is_root() {
             self.command("apt-get")
-        } else if self.answers("sudo") {
+        } else if self.has("sudo") {
             let mut command = self.command("sudo");
             // It may ask for the password.
             command.arg("apt-get").stdin(Stdio::inherit());
@@ -154,6 +173,16 @@ impl Machine {
     fn is_root(&self) -> bool {
         let output = self.command("id").arg("-u").output();
         output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    }
+}
+
+/// `CXX` may name a file, or a program and its arguments, as in `ccache g++`.
+fn words(cxx: &OsStr) -> Vec<OsString> {
+    match cxx.to_str() {
+        Some(text) if !Path::new(cxx).exists() => {
+            text.split_whitespace().map(OsString::from).collect()
+        }
+        _ => vec![cxx.to_owned()],
     }
 }
 
@@ -244,6 +273,27 @@ mod tests {
         assert_eq!(scene.installed(), [UPDATE, INSTALL]);
         scene.machine.prepare().unwrap();
         assert_eq!(scene.installed().len(), 2, "what is there is not installed again");
+    }
+
+    #[test]
+    fn the_compiler_may_have_a_wrapper_and_a_place_with_a_space() {
+        let mut scene = Scene::debian();
+        assert_eq!(scene.machine.find_compiler().unwrap(), ["c++"]);
+        scene.program("ccache", r#"[ "$*" = "g++ --version" ]"#);
+        scene.machine.cxx = Some("ccache g++".into());
+        assert_eq!(scene.machine.find_compiler().unwrap(), ["ccache", "g++"]);
+        scene.machine.cxx = Some("ccache clang++".into());
+        assert!(scene.refusal().contains("answers to ccache clang++"));
+        let spaced = scene.folder.path().join("my compilers");
+        fs::create_dir(&spaced).unwrap();
+        let compiler = spaced.join("c++").into_os_string();
+        let usual = Path::new(&scene.machine.path).join("c++");
+        // Not by this process, for the reason above.
+        assert!(
+            Command::new("cp").args([usual.as_os_str(), &compiler]).status().unwrap().success()
+        );
+        scene.machine.cxx = Some(compiler.clone());
+        assert_eq!(scene.machine.find_compiler().unwrap(), [compiler]);
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! Where the project is, and cargo run in it.
 
+use crate::rocksdb::{Processors, RocksDb};
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use std::{
+    cell::OnceCell,
     env,
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+/// The programs for cargo to build, and xtask for its features: [`crate::check`] says why.
+pub(crate) const PROGRAMS: [&str; 6] =
+    ["--package", "cli", "--package", "node", "--package", "xtask"];
+/// The same for the simulator.
+pub(crate) const SIMULATOR: [&str; 4] = ["--package", "tests", "--package", "xtask"];
 
 /// The checked-out project and the folder that cargo builds into.
 pub(crate) struct Workspace {
@@ -15,6 +23,7 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Where built files go: `CARGO_TARGET_DIR`, cargo's configuration, or `target`.
     pub(crate) target: PathBuf,
+    rocksdb: OnceCell<RocksDb>,
 }
 
 /// What `cargo metadata` says, as far as it matters here.
@@ -22,11 +31,35 @@ pub(crate) struct Workspace {
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
     target_directory: PathBuf,
+    /// Not without dependencies.
+    resolve: Option<Resolve>,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Resolved>,
+}
+
+/// A package as it is compiled.
+#[derive(Deserialize)]
+struct Resolved {
+    id: String,
+    features: Vec<String>,
+}
+
+impl Metadata {
+    /// The features of a package.
+    pub(crate) fn features(&self, package: &Package) -> Vec<String> {
+        let mut nodes = self.resolve.iter().flat_map(|resolve| &resolve.nodes);
+        let node = nodes.find(|node| node.id == package.id);
+        node.map(|node| node.features.clone()).unwrap_or_default()
+    }
 }
 
 /// A package of the workspace or one that it depends on.
 #[derive(Deserialize)]
 pub(crate) struct Package {
+    id: String,
     pub(crate) name: String,
     pub(crate) version: String,
     pub(crate) license: Option<String>,
@@ -58,34 +91,64 @@ impl Workspace {
         let manifest = env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest.parent().context("xtask lies inside the workspace")?.to_owned();
-        let mut workspace = Self { target: PathBuf::new(), root };
+        let mut workspace = Self { target: PathBuf::new(), root, rocksdb: OnceCell::new() };
         workspace.target = workspace.metadata(&["--no-deps"])?.target_directory;
         Ok(workspace)
     }
 
     /// Asks cargo about the packages.
     pub(crate) fn metadata(&self, arguments: &[&str]) -> Result<Metadata> {
-        let output = cargo_command()
-            .args(["metadata", "--format-version", "1"])
-            .args(arguments)
-            .current_dir(&self.root)
-            .stderr(Stdio::inherit())
-            .output()
-            .context("cannot run cargo metadata")?;
-        if !output.status.success() {
-            bail!("cargo metadata failed");
-        }
-        serde_json::from_slice(&output.stdout).context("cannot read what cargo metadata says")
+        let fixed = ["metadata", "--format-version", "1"];
+        let answer = self.ask_cargo(fixed.iter().chain(arguments))?;
+        serde_json::from_slice(&answer).context("cannot read what cargo metadata says")
     }
 
-    /// Runs cargo and says so; fails if it fails.
-    ///
-    /// Everything that cargo and what it runs print goes to stderr: stdout belongs to the command's
-    /// own result.
+    /// What cargo prints.
+    pub(crate) fn ask_cargo<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<Vec<u8>> {
+        let mut command = cargo_command();
+        command.args(arguments).current_dir(&self.root).stderr(Stdio::inherit());
+        let output = command.output().context("cannot run cargo")?;
+        if output.status.success() { Ok(output.stdout) } else { bail!("{command:?} failed") }
+    }
+
+    /// How RocksDB comes into the builds.
+    pub(crate) fn rocksdb(&self) -> Result<&RocksDb> {
+        if let Some(rocksdb) = self.rocksdb.get() {
+            return Ok(rocksdb);
+        }
+        let rocksdb = RocksDb::find(self, Processors::This)?;
+        Ok(self.rocksdb.get_or_init(|| rocksdb))
+    }
+
+    /// Runs cargo, with RocksDB there to be linked, and says so; fails if it fails.
     pub(crate) fn cargo<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
         variables: &[(&str, &str)],
+    ) -> Result<()> {
+        let rocksdb = self.rocksdb()?.prepare()?;
+        let rocksdb = rocksdb.iter().map(|(name, value)| (*name, value.as_os_str()));
+        let variables = variables.iter().map(|(name, value)| (*name, OsStr::new(value)));
+        self.run_cargo(arguments, variables.chain(rocksdb))
+    }
+
+    /// Runs cargo for what has nothing to do with RocksDB.
+    pub(crate) fn cargo_without_rocksdb<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<()> {
+        self.run_cargo(arguments, [])
+    }
+
+    /// Everything that cargo and what it runs print goes to stderr: stdout belongs to the command's
+    /// own result.
+    fn run_cargo<'a, A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        variables: impl IntoIterator<Item = (&'a str, &'a OsStr)>,
     ) -> Result<()> {
         let arguments: Vec<OsString> =
             arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
@@ -94,7 +157,7 @@ impl Workspace {
         eprintln!("+ cargo {line}");
         let status = cargo_command()
             .args(&arguments)
-            .envs(variables.iter().copied())
+            .envs(variables)
             .current_dir(&self.root)
             .stdin(Stdio::null())
             .stdout(std::io::stderr())

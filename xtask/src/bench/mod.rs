@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: measures real nodes. docs/performance.md says what the figures mean.
 //!
 //! The members of the workspace are built with all optimisations, its dependencies as always, so that
-//! RocksDB is not compiled again. The programs are copied away, since the next ordinary build puts
+//! they are not compiled again. The programs are copied away, since the next ordinary build puts
 //! others in their place.
 
 mod cluster;
@@ -9,10 +9,13 @@ mod grow;
 
 use crate::{
     demo::{self, Home},
-    workspace::Workspace,
+    workspace::{PROGRAMS, Workspace},
 };
 use anyhow::{Context as _, Result};
 use std::{fs, path::PathBuf};
+
+/// The members of the workspace that work in what is measured.
+const MEASURED: [&str; 5] = ["benches", "genesis", "ledger-core", "node", "replica"];
 
 /// What can be measured.
 #[derive(clap::Subcommand, Debug, Clone)]
@@ -45,10 +48,16 @@ struct Programs {
 impl Programs {
     /// Builds them and copies them into a folder.
     fn build(workspace: &Workspace, home: &Home) -> Result<Self> {
-        let optimised = ["--config", "profile.dev.opt-level=3"];
-        // Always the whole workspace, so that cargo picks the same features as for everything else.
-        let packages = ["build", "--workspace", "--bins"];
-        workspace.cargo(packages.iter().chain(&optimised), &[])?;
+        let mut arguments: Vec<String> = ["build", "--bins", "--package", "benches"]
+            .iter()
+            .chain(&PROGRAMS)
+            .map(ToString::to_string)
+            .collect();
+        for member in MEASURED {
+            let optimised = format!("profile.dev.package.{member}.opt-level=3");
+            arguments.extend(["--config".to_owned(), optimised]);
+        }
+        workspace.cargo(arguments, &[])?;
         let copy = |name: &str| -> Result<PathBuf> {
             let (from, to) = (workspace.program(name), home.path.join(name));
             fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;

@@ -5,8 +5,20 @@ use anyhow::{Context as _, Result};
 use std::{fs, path::Path};
 
 /// Dependencies that sources use without naming them, and how.
-const UNNAMED: &[(&str, &str, &str)] =
-    &[("replica", "bincode", "derive(Encode, Decode) expands to its paths")];
+const UNNAMED: &[(&str, &str, &str)] = &[
+    ("replica", "bincode", "derive(Encode, Decode) expands to its paths"),
+    ("xtask", "base64", FEATURES),
+    ("xtask", "either", FEATURES),
+    ("xtask", "http", FEATURES),
+    ("xtask", "httparse", FEATURES),
+    ("xtask", "log", FEATURES),
+    ("xtask", "memchr", FEATURES),
+    ("xtask", "rand_core", FEATURES),
+    ("xtask", "rustix", FEATURES),
+    ("xtask", "syn", FEATURES),
+    ("xtask", "syn_2", FEATURES),
+];
+const FEATURES: &str = "it gives the crate the features that others need";
 
 /// Every dependency whose name occurs in none of the sources it is for.
 pub(super) fn findings(workspace: &Workspace, metadata: &Metadata) -> Result<Vec<String>> {

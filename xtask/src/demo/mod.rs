@@ -15,7 +15,10 @@ mod week;
 pub(crate) use report::Outcome;
 pub(crate) use week::Expected;
 
-use crate::workspace::Workspace;
+use crate::{
+    outlook::Outlook,
+    workspace::{PROGRAMS, Workspace},
+};
 use anyhow::{Context as _, Result, bail, ensure};
 use cluster::{Cluster, Node};
 use founding::AUDITOR;
@@ -111,8 +114,8 @@ pub(crate) fn play(
     let week = Week::read(&data).with_context(|| format!("in {}", data.display()))?;
     ensure!(!week.group_buys.is_empty(), "there is no order in {}", data.display());
     let home = Home::new(options.home.as_deref(), "demo")?;
-    eprintln!("demo: building (RocksDB alone takes some ten minutes the first time)");
-    workspace.cargo(["build", "--workspace", "--bins"], &[])?;
+    tell_outlook(workspace)?;
+    workspace.cargo(["build", "--bins"].iter().chain(&PROGRAMS), &[])?;
     heed_interrupts();
 
     let started = Instant::now();
@@ -170,6 +173,24 @@ pub(crate) fn play(
     cluster.stop()?;
     home.close()?;
     Ok(played)
+}
+
+/// Says what comes before the demo, and how long all of it will take.
+fn tell_outlook(workspace: &Workspace) -> Result<()> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let programs = ["tuan", "tuand"].iter().all(|name| workspace.program(name).exists());
+    let rocksdb = workspace.rocksdb()?.outlook(programs, cores);
+    let first = match (rocksdb == Outlook::NOTHING, programs) {
+        (false, false) => "RocksDB, the programs and the crates they use are",
+        (false, true) => "RocksDB is",
+        (true, false) => "the programs and the crates they use are",
+        (true, true) => "what has changed is",
+    };
+    let outlook = Outlook::demo(rocksdb, programs, cores);
+    eprintln!(
+        "demo: {first} compiled first; from here to the verdict it takes {outlook} on {cores} cores"
+    );
+    Ok(())
 }
 
 /// The auditor copies the chain from its own node, and then needs no node any more.
