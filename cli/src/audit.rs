@@ -104,14 +104,13 @@ fn fetch(
     let mut manifest = begin(folder, chain)?;
     let mut file: Option<(fs::File, usize)> = None;
     loop {
-        let next = manifest.last.next();
-        let records = archive(next)?;
+        let records = archive(after(manifest.last)?)?;
         if records.is_empty() {
             break;
         }
         for bytes in RecordReader::new(&records[..]) {
             let bytes = bytes.map_err(|error| wrong_answer(&error.to_string()))?;
-            let expected = manifest.last.next();
+            let expected = after(manifest.last)?;
             check_block(&bytes, chain, expected)?;
             let record = record(&bytes);
             let full =
@@ -185,6 +184,20 @@ fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), Failure> {
     fs::write(&fresh, manifest.to_text())
         .and_then(|()| fs::rename(&fresh, &path))
         .map_err(|error| unwritable(&path, &error))
+}
+
+/// The height after one that a manifest or a node has named.
+fn after(height: Height) -> Result<Height, Failure> {
+    height.checked_next().ok_or_else(|| {
+        Failure::setup(say!(
+            "the copy ends at block {height}, after which there can be no other",
+            "副本写明到区块 {height} 为止，而其后不可能再有区块"
+        ))
+        .help(say!(
+            "its manifest is wrong: name another folder with --out",
+            "清单有误：请用 --out 指定另一个文件夹"
+        ))
+    })
 }
 
 fn check_block(bytes: &[u8], chain: ChainId, expected: Height) -> Result<(), Failure> {
@@ -563,6 +576,22 @@ mod tests {
         assert_eq!((report.verdict, report.height), (Verdict::Incomplete, Height::ZERO));
         let told = tell(&report, Output::new(false)).expect_err("nothing was verified");
         assert_eq!(told.number(), exit::INCOMPLETE);
+    }
+
+    #[test]
+    fn a_manifest_that_promises_all_heights_there_are_is_incomplete_and_not_continued() {
+        let chain = orchard().chain;
+        let folder = tempfile::tempdir().expect("a folder");
+        for last in [u64::MAX - 1, u64::MAX] {
+            let last = Height::new(last);
+            let manifest = Manifest { chain, first: Height::new(1), last, files: Vec::new() };
+            write_manifest(folder.path(), &manifest).expect("writes");
+            assert_eq!(audited(folder.path()).verdict, Verdict::Incomplete, "{last}");
+            // A node that goes along with it.
+            let liar = |from: Height| Ok(record(&block(chain, from.get())));
+            let failure = fetch(folder.path(), chain, liar).expect_err("no end");
+            assert_eq!(failure.number(), exit::SETUP, "{last}: {failure}");
+        }
     }
 
     #[test]

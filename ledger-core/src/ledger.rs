@@ -767,7 +767,9 @@ pub fn load(
         Table::from_stored(slots(table::LIVE), take(table::LIVE))?;
     let mut live_by_author = OrdMap::new();
     for ((_, author), bucket) in live.iter() {
-        *live_by_author.entry(*author).or_insert(0) += bucket.ids.size();
+        // Damaged numbers are found out by the root below, and must get there.
+        let live: &mut u64 = live_by_author.entry(*author).or_insert(0);
+        *live = live.saturating_add(bucket.ids.size());
     }
     let mut state = State {
         chain,
@@ -775,7 +777,7 @@ pub fn load(
         validators: Arc::new(validators),
         log: stored.log,
         permanent: stored.head.permanent,
-        live_count: live_by_author.iter().map(|(_, count)| count).sum(),
+        live_count: live_by_author.values().fold(0, |sum, live| sum.saturating_add(*live)),
         live_by_author,
         live,
         convictions: Table::from_stored(slots(table::CONVICTIONS), take(table::CONVICTIONS))?,

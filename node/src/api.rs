@@ -11,6 +11,11 @@
 //! routes    what there is, who may ask it, what it costs
 //! answers   what is answered; page: how lists go on; events: the stream of blocks
 //! ```
+//!
+//! Every number in here may be a stranger's, and a panic ends the node: nothing is added up that may
+//! overflow, and nothing is taken by an index that may not be there.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 mod answers;
 mod client;

@@ -78,3 +78,24 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         Self::setup(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_starts_a_node_again_for_ever_however_it_ended_but_for_a_wrong_command_line() {
+        let unit = include_str!("../../packaging/systemd/tuand@.service");
+        let setting = |name: &str| -> Vec<&str> {
+            let of = |line: &'static str| line.split_once('=').filter(|(n, _)| *n == name);
+            unit.lines().filter_map(of).map(|(_, value)| value).collect()
+        };
+        assert_eq!(setting("Restart"), ["on-failure"]);
+        assert_eq!(setting("RestartPreventExitStatus"), [USAGE.to_string()]);
+        assert_eq!(setting("StartLimitIntervalSec"), ["0"]);
+        // What fails an assertion or a condition is not tried again.
+        assert!(
+            !unit.lines().any(|line| line.starts_with("Assert") || line.starts_with("Condition"))
+        );
+    }
+}

@@ -61,20 +61,18 @@ pub fn archive(home: &Home, genesis: &Genesis, out: &Path) -> Result<Manifest, F
         Manifest { chain: genesis.chain, first: Height::new(1), last, files: Vec::new() };
     let mut file = Vec::new();
     let mut first = Height::new(1);
-    let mut height = Height::new(1);
-    while height <= last {
+    for height in first.through(last) {
         let block = chain.block_bytes(height).and_then(|block| {
             block.ok_or_else(|| ChainStoreError::Missing(format!("block {height}")))
         });
         let block = block.map_err(|error| advice::chain(&error))?;
         file.extend_from_slice(&record(&block));
-        height = height.next();
-        if file.len() >= ARCHIVE_FILE_BYTES_MAX || height > last {
+        if file.len() >= ARCHIVE_FILE_BYTES_MAX || height == last {
             let name = archive_file_name(first);
             write(&name, &file)?;
             manifest.files.push(name);
             file.clear();
-            first = height;
+            first = height.next();
         }
     }
     write("manifest", manifest.to_text().as_bytes())?;
@@ -184,13 +182,14 @@ fn replay(chain: &ChainStore, genesis: &Genesis) -> Result<u8, Unchecked> {
     getrandom::fill(&mut entropy)
         .map_err(|error| Unchecked::Other(anyhow!("no randomness: {error}").into()))?;
     let mut auditor = Auditor::new(state, entropy, None);
-    let mut height = Height::new(1);
-    while height <= last && !auditor.has_findings() {
+    for height in Height::new(1).through(last) {
+        if auditor.has_findings() {
+            break;
+        }
         match chain.block_bytes(height)? {
             Some(block) => auditor.take_record(&block),
             None => auditor.report_outside(Verdict::Incomplete, "store", "a block is missing"),
         }
-        height = height.next();
     }
     let replayed = auditor.height();
     for index in 0..chain.head()?.log.size() {

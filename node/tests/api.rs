@@ -5,11 +5,9 @@
 mod support;
 
 use ledger_core::{
-    api::{BlockEvent, ClosedGroupBuy, EntrySummary, MemberView, Problem},
-    codec::List,
-    fund::{Action, FilingDecision, LineRequest, OrderRequest, PaymentRecord, Share},
+    api::{BlockEvent, EntrySummary, MemberView, Problem},
     transaction::TRANSACTION_BYTES_MAX,
-    types::{Fen, Height, HouseholdTag, Quantity},
+    types::Height,
 };
 use serde_json::Value;
 use std::{
@@ -17,9 +15,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
 };
-use support::{
-    COMMITTEE, Cluster, LEADER, PATIENCE, PROPERTY, SUPPLIER, eventually, filing, tuand,
-};
+use support::{Cluster, PATIENCE, eventually, trade, tuand};
 
 const DOCUMENT: &str = include_str!("../openapi.json");
 
@@ -184,50 +180,6 @@ fn fits(document: &Value, path: &str, answer: &Answer) {
     check(document, schema, &answer.json(), path).unwrap();
 }
 
-fn tag(n: u8) -> HouseholdTag {
-    HouseholdTag::new([n; 16])
-}
-
-/// Opens `gb-1` with three orders and a recorded payment, and closes `gb-2`, which is rejected.
-fn trade(cluster: &mut Cluster) {
-    for name in ["gb-1", "gb-2"] {
-        cluster.decide(0, LEADER, Action::File(filing(name)));
-    }
-    let (group_buy, filing) = ("gb-1".parse().unwrap(), cluster.open(0, "gb-1").filing);
-    for (member, decision) in [
-        (PROPERTY, FilingDecision::Approve),
-        (COMMITTEE, FilingDecision::Approve),
-        (SUPPLIER, FilingDecision::Accept),
-    ] {
-        cluster.decide(0, member, Action::DecideFiling { group_buy, filing, decision });
-    }
-    let order = |n: u8| OrderRequest {
-        order: format!("o-{n}").parse().unwrap(),
-        household: tag(n),
-        delivery_code: None,
-        replaces: None,
-        lines: List::new(vec![LineRequest { offer: 0, quantity: Quantity::new(2) }]).unwrap(),
-    };
-    let orders = List::new((1..=3).map(order).collect()).unwrap();
-    cluster.decide(0, LEADER, Action::Order { group_buy, filing, orders });
-    let payment = PaymentRecord {
-        number: "pay-1".parse().unwrap(),
-        channel: 0,
-        paid_at: node::runtime::now(),
-        shares: List::new(vec![Share { household: tag(1), amount: Fen::new(4_200) }]).unwrap(),
-    };
-    let payments = List::new(vec![payment]).unwrap();
-    cluster.decide(0, LEADER, Action::RecordPayments { group_buy, payments });
-
-    let (group_buy, filing) = ("gb-2".parse().unwrap(), cluster.open(0, "gb-2").filing);
-    let decision = FilingDecision::Reject(1);
-    cluster.decide(0, COMMITTEE, Action::DecideFiling { group_buy, filing, decision });
-    eventually("gb-2 to close", || {
-        let closed: Vec<ClosedGroupBuy> = cluster.get(0, "/v1/group-buys?state=closed")?;
-        (!closed.is_empty()).then_some(())
-    });
-}
-
 /// Reads the next event of a stream: its id and its data.
 fn next_event(stream: &mut BufReader<TcpStream>) -> Option<(String, BlockEvent)> {
     let mut id = None;
@@ -359,6 +311,26 @@ fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once
     for (_, event) in &seen_live {
         let schema = &document["components"]["schemas"]["BlockEvent"];
         check(&document, schema, &serde_json::to_value(event).unwrap(), "event").unwrap();
+    }
+
+    // A node that lags a little serves whoever has seen more elsewhere; what no chain can have is refused.
+    let ahead = tip + 1_000;
+    let mut waiting = watch(&cluster, "", &format!("last-event-id: {ahead}\r\n"));
+    let mut line = String::new();
+    waiting.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "HTTP/1.1 200 OK");
+    let archive = ask(&cluster, 0, &format!("/v1/archive?from={ahead}"), &[]);
+    assert_eq!((archive.status, archive.body.as_str()), (200, ""));
+    let last = u64::MAX.to_string();
+    for (path, headers, kind) in [
+        ("/v1/events", &[("last-event-id", last.as_str())][..], "bad-cursor"),
+        ("/v1/events?from=18446744073709551615", &[], "bad-cursor"),
+        ("/v1/archive?from=18446744073709551615", &[], "bad-cursor"),
+        ("/v1/events", &[("last-event-id", "seven")], "bad-event-id"),
+    ] {
+        let answer = ask(&cluster, 0, path, headers);
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.json::<Problem>().kind, format!("urn:tuanzhang:problem:{kind}"));
     }
 
     // From elsewhere four streams at a time; a closed one makes room.

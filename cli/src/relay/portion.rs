@@ -267,7 +267,7 @@ impl Variant<'_> {
         self.offered?.contents.as_ref()
     }
 
-    /// Grams in one pack, as the heading has it.
+    /// Grams in one pack, as the heading has it; one of 0 jin is none.
     fn pack(&self) -> Option<u64> {
         let offered = self.offered?;
         let sold_by_weight = || {
@@ -276,7 +276,7 @@ impl Variant<'_> {
                 _ => None,
             })
         };
-        offered.pack.or_else(sold_by_weight)
+        offered.pack.or_else(sold_by_weight).filter(|grams| *grams > 0)
     }
 
     /// Pieces of the filing in one pack of the list, if that was said.

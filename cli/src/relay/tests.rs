@@ -684,6 +684,30 @@ fn an_answer_about_part_of_a_piece_books_what_it_says() {
     assert_eq!(reading.households["3-201"].lines, [(0, 2), (2, 2)].into());
 }
 
+#[test]
+fn packs_of_nothing_and_numbers_without_end_are_no_mistakes_of_the_program() {
+    let names = [
+        ("土豆", "0斤"),
+        ("鸡蛋", "0枚/盒"),
+        ("土豆", "9999999999斤/份"),
+        ("鸡蛋", "9999999999枚/盒"),
+    ];
+    for shop in ["packs", "veg", "fruit", "potato"] {
+        let (view, words) = shop_named(shop);
+        for (name, pack) in names {
+            let mut list = format!("{name}{pack} 9999999999元\n");
+            for (number, amount) in
+                ["0", "1份", "0.001", "0斤", "9999999999", "9999999999斤", "9999999999盒"]
+                    .iter()
+                    .enumerate()
+            {
+                list.push_str(&format!("{}. 3-20{number} {name}{amount}\n", number + 1));
+            }
+            check(&read_with(&list, &view, &remembered(&view, &words)), &view);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 

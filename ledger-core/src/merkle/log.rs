@@ -7,8 +7,12 @@
 //! Source: RFC 6962 section 2.1; docs/wire-format.md section 5.
 
 use crate::{
-    codec::{Decode, Encode, List},
+    codec::{BorrowDecode, Decode, Encode, List},
     crypto::{Digest, EntryHash},
+};
+use bincode::{
+    de::{BorrowDecoder, Decoder},
+    error::DecodeError,
 };
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
 use sha2::{Digest as _, Sha256};
@@ -48,8 +52,12 @@ fn node_hash(left: &Digest, right: &Digest) -> Digest {
     Digest::new(hasher.finalize().into())
 }
 
-/// Size of a log and the roots of its perfect subtrees, largest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+/// More entries than any log will have. Beyond twice as many the arithmetic of trees overflows, here and in
+/// `ct-merkle`, so that sizes above are refused wherever somebody else names them.
+const LOG_SIZE_MAX: u64 = 1 << 62;
+
+/// Size of a log and the roots of its perfect subtrees, largest first: as many as the size has binary ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode)]
 pub struct Frontier {
     size: u64,
     peaks: List<Digest, 64>,
@@ -91,6 +99,26 @@ impl Frontier {
             None => Digest::new(Sha256::digest([]).into()),
             Some(last) => peaks.fold(*last, |right, left| node_hash(left, &right)),
         }
+    }
+}
+
+impl<C> Decode<C> for Frontier {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let frontier = Self { size: Decode::decode(decoder)?, peaks: Decode::decode(decoder)? };
+        let fits = u32::try_from(frontier.peaks.len()) == Ok(frontier.size.count_ones());
+        if frontier.size <= LOG_SIZE_MAX && fits {
+            Ok(frontier)
+        } else {
+            Err(DecodeError::OtherString("peaks that are of no log of this size".to_owned()))
+        }
+    }
+}
+
+impl<'de, C> BorrowDecode<'de, C> for Frontier {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        Self::decode(decoder)
     }
 }
 
@@ -188,6 +216,7 @@ pub fn verify_inclusion(
 ) -> bool {
     let bytes: Vec<u8> = proof.iter().flat_map(|d| *d.as_bytes()).collect();
     index < size
+        && size <= LOG_SIZE_MAX
         && InclusionProof::<Sha256>::try_from_bytes(bytes).is_ok_and(|proof| {
             RootHash::<Sha256>::new((*root.as_bytes()).into(), size)
                 .verify_inclusion(&entry, index, &proof)
@@ -202,7 +231,7 @@ pub fn verify_consistency(
     (size, root): (u64, &Digest),
     proof: &[Digest],
 ) -> bool {
-    if old_size == 0 || old_size > size {
+    if old_size == 0 || old_size > size || size > LOG_SIZE_MAX {
         return false;
     }
     if old_size == size {
@@ -222,6 +251,36 @@ mod tests {
     use super::*;
     use ct_merkle::mem_backed_tree::MemoryBackedTree;
     use std::{collections::BTreeMap, convert::Infallible};
+
+    #[test]
+    fn sizes_that_no_log_has_prove_nothing_and_no_number_stops_the_program() {
+        use crate::codec::{decode, encode};
+        let edges = [0, 1, 2, 3, 1 << 31, 1 << 32, 1 << 53, 1 << 62, 1 << 63, u64::MAX];
+        let numbers: Vec<u64> =
+            edges.iter().flat_map(|n: &u64| [n.wrapping_sub(1), *n, n.wrapping_add(1)]).collect();
+        let digest = Digest::new([7; 32]);
+        for &size in &numbers {
+            for &index in &numbers {
+                for length in [0, 1, 31, 32, 61, 62, 63, 64, 65] {
+                    let proof = vec![digest; length];
+                    assert!(!verify_inclusion(b"entry", index, size, &digest, &proof));
+                    let (old, new) = ((index, &digest), (size, &digest));
+                    let same = index == size && (1..=LOG_SIZE_MAX).contains(&size) && length == 0;
+                    assert_eq!(verify_consistency(old, new, &proof), same, "{index} of {size}");
+                }
+            }
+            for peaks in [size.count_ones() as usize, 0, 1, 64] {
+                let peaks = List::new(vec![digest; peaks]).expect("at most 64");
+                let fits = peaks.len() == size.count_ones() as usize && size <= LOG_SIZE_MAX;
+                let read = decode::<Frontier>(&encode(&Frontier { size, peaks }));
+                assert_eq!(read.is_ok(), fits, "{size}");
+                if let Ok(mut log) = read {
+                    log.append(entry_hash(b"entry"));
+                    assert_eq!(log.size(), size + 1);
+                }
+            }
+        }
+    }
 
     #[test]
     fn roots_and_proofs_agree_with_an_independent_tree_at_every_size() {

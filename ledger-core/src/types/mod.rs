@@ -1,7 +1,10 @@
 //! One newtype for each thing that can be confused with another.
 //!
-//! They carry no behaviour beyond arithmetic that cannot overflow silently, and know nothing of what
-//! uses them.
+//! They carry no behaviour beyond arithmetic, and know nothing of what uses them. Any value may have come
+//! from a stranger, so none of their methods panics or wraps: each says in its name, or in its first
+//! sentence, what it does at the end of the numbers.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects, clippy::indexing_slicing))]
 
 mod code;
 mod quantity;
@@ -150,13 +153,22 @@ number! {
 }
 
 impl Height {
-    /// The height after this one.
-    ///
-    /// # Panics
-    /// After 2^64 blocks.
+    /// The height after this one; the last height is its own successor, so that a stranger who names it
+    /// stops nobody.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0.checked_add(1).expect("heights do not run out"))
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The height after this one, or `None` after the last: for heights that somebody else has named.
+    #[must_use]
+    pub fn checked_next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+
+    /// The heights from this one to `last`, both included; none if `last` is below.
+    pub fn through(self, last: Self) -> impl Iterator<Item = Self> + use<> {
+        (self.0..=last.0).map(Self)
     }
 }
 
@@ -179,6 +191,7 @@ impl TimestampMs {
     ///
     /// Past the year 9999, which no clock shows, the milliseconds.
     #[must_use]
+    #[expect(clippy::arithmetic_side_effects, reason = "no sum or product below comes near 2^64")]
     pub fn to_china_time(self) -> String {
         const DAY: u64 = 24 * 3_600;
         const AHEAD_OF_UTC: u64 = 8 * 3_600;
@@ -280,6 +293,25 @@ mod tests {
         ] {
             assert_eq!(TimestampMs::new(ms).to_china_time(), text);
         }
+    }
+
+    #[test]
+    fn arithmetic_ends_where_the_numbers_end() {
+        let last = Height::new(u64::MAX);
+        assert_eq!(Height::new(7).next(), Height::new(8));
+        assert_eq!((last.next(), last.checked_next()), (last, None));
+        assert_eq!(Height::new(7).checked_next(), Some(Height::new(8)));
+        assert_eq!(Round::new(u32::MAX).next(), Round::new(u32::MAX));
+        let through = |first, last: u64| -> Vec<u64> {
+            Height::new(first).through(Height::new(last)).map(Height::get).collect()
+        };
+        assert_eq!(through(3, 5), [3, 4, 5]);
+        assert_eq!(through(u64::MAX - 1, u64::MAX), [u64::MAX - 1, u64::MAX]);
+        assert_eq!(through(2, 1), [0; 0]);
+        let dear = UnitPrice::new(u32::MAX);
+        let cost = dear.rounded_half_up(Quantity::new(u32::MAX), Unit::Weight);
+        assert_eq!(cost, Fen::new(18_446_744_065_119_617));
+        assert_eq!(TimestampMs::new(u64::MAX).after(DurationMs::new(1)).get(), u64::MAX);
     }
 
     #[test]

@@ -17,16 +17,8 @@ pub enum Unit {
     Piece,
 }
 
-impl Unit {
-    /// How many of the smallest quantity the price is for.
-    #[must_use]
-    pub const fn per_price(self) -> u64 {
-        match self {
-            Self::Weight => 1000,
-            Self::Piece => 1,
-        }
-    }
-}
+/// Prices by weight are for so many grams.
+const GRAMS_OF_PRICE: u64 = 1_000;
 
 /// Grams or pieces, as the [`Unit`] of the offer says.
 #[derive(
@@ -122,14 +114,25 @@ impl UnitPrice {
     /// What `quantity` costs, rounded half up to a fen.
     #[must_use]
     pub fn rounded_half_up(self, quantity: Quantity, unit: Unit) -> Fen {
-        let per = unit.per_price();
-        // Both factors are below 2^32, so the product and the half fit into 64 bits.
-        Fen::new((u64::from(self.0) * u64::from(quantity.get())).saturating_add(per / 2) / per)
+        let cost = self.times(quantity);
+        Fen::new(match unit {
+            Unit::Weight => cost.saturating_add(GRAMS_OF_PRICE / 2) / GRAMS_OF_PRICE,
+            Unit::Piece => cost,
+        })
     }
 
     /// What `quantity` costs, rounded down to a fen.
     #[must_use]
     pub fn rounded_down(self, quantity: Quantity, unit: Unit) -> Fen {
-        Fen::new(u64::from(self.0) * u64::from(quantity.get()) / unit.per_price())
+        let cost = self.times(quantity);
+        Fen::new(match unit {
+            Unit::Weight => cost / GRAMS_OF_PRICE,
+            Unit::Piece => cost,
+        })
+    }
+
+    /// Both factors are below 2^32, so that the product fits.
+    fn times(self, quantity: Quantity) -> u64 {
+        u64::from(self.0).saturating_mul(u64::from(quantity.get()))
     }
 }

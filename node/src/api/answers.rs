@@ -52,7 +52,7 @@ pub(super) struct ApiError {
 impl ApiError {
     /// The client has asked too often.
     pub(super) fn too_often(wait: Duration) -> Self {
-        let seconds = wait.as_secs() + 1;
+        let seconds = wait.as_secs().saturating_add(1);
         problem(
             429,
             "too-many-requests",
@@ -79,7 +79,8 @@ impl IntoResponse for ApiError {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(wait) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+            headers
+                .insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
         }
         response
     }
@@ -129,6 +130,38 @@ fn not_found(english: &str, what: &str, name: impl std::fmt::Display) -> ApiErro
 fn bad_name(name: &str) -> ApiError {
     let english = format!("{name:?} is not how such a thing is named");
     problem(400, "bad-name", english, format!("{name:?} 的写法不对"))
+}
+
+/// How far above the last block here a height may be asked for. A client may have been told of blocks by
+/// other nodes that this one, which lags, has still to fetch: a busy chain decides so many in ten hours. What lies
+/// beyond is no height of this chain, and whoever asked for it would wait for ever.
+const HEIGHTS_AHEAD_MAX: u64 = 1 << 20;
+
+/// A height from which a client wants to go on, if it can be one of this chain.
+pub(super) fn within_reach(height: Height, tip: Height) -> Result<Height, ApiError> {
+    if height.get().saturating_sub(tip.get()) <= HEIGHTS_AHEAD_MAX {
+        return Ok(height);
+    }
+    let english = format!(
+        "block {height} is far beyond block {tip}, the last one here; go on from one that you have been told of"
+    );
+    let chinese = format!("区块 {height} 远在本节点最后的区块 {tip} 之后；请从您见过的区块接着读");
+    Err(problem(400, "bad-cursor", english, chinese))
+}
+
+/// What the path of a request names, or a problem that says that nothing is named so.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            // Its bytes are no text.
+            Err(_) => Err(bad_name(parts.uri.path())),
+        }
+    }
 }
 
 /// The query of a request, or a problem that says what is wrong with it.
@@ -238,7 +271,7 @@ fn decided(id: TransactionId, height: Height, log_index: LogIndex) -> Submitted 
 
 pub(super) async fn transaction(
     Extract(shared): Extract<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Answer<Submitted> {
     let id: TransactionId = name.parse().map_err(|_| bad_name(&name))?;
     let chain = shared.snapshot().chain.clone();
@@ -320,7 +353,8 @@ pub(super) async fn group_buys(
     }
     let (after, limit) = (part.after::<GroupBuyId>()?, part.limit());
     let chain = snapshot.chain.clone();
-    let mut closed = blocking(move || Ok(chain.closings(after.as_ref(), limit + 1)?)).await?;
+    let mut closed =
+        blocking(move || Ok(chain.closings(after.as_ref(), limit.saturating_add(1))?)).await?;
     let more = closed.len() > limit;
     closed.truncate(limit);
     let last = closed.last().filter(|_| more);
@@ -331,7 +365,7 @@ pub(super) async fn group_buys(
 
 pub(super) async fn group_buy(
     Extract(shared): Extract<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Answer<GroupBuyView> {
     let id: GroupBuyId = name.parse().map_err(|_| bad_name(&name))?;
     let snapshot = shared.snapshot();
@@ -368,7 +402,7 @@ fn of_open(
 
 pub(super) async fn orders(
     Extract(shared): Extract<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Asked(part): Asked<Part>,
 ) -> Result<Response, ApiError> {
     of_open(&shared, &name, |open| {
@@ -379,7 +413,7 @@ pub(super) async fn orders(
 
 pub(super) async fn payments(
     Extract(shared): Extract<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Asked(part): Asked<Part>,
 ) -> Result<Response, ApiError> {
     of_open(&shared, &name, |open| {
@@ -390,7 +424,7 @@ pub(super) async fn payments(
 
 pub(super) async fn households(
     Extract(shared): Extract<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Asked(part): Asked<Part>,
 ) -> Result<Response, ApiError> {
     of_open(&shared, &name, |open| {
@@ -443,7 +477,7 @@ pub(super) async fn entries(
     let wanted = usize::try_from(size.saturating_sub(from)).unwrap_or(usize::MAX).min(limit);
     let found = blocking(move || chain.entries(LogIndex::new(from), wanted)).await?;
     let summaries: Vec<_> = found.iter().map(|(at, entry)| EntrySummary::of(*at, entry)).collect();
-    let next = found.last().map(|(at, _)| at.get() + 1).filter(|next| *next < size);
+    let next = found.last().map(|(at, _)| at.get().saturating_add(1)).filter(|next| *next < size);
     Ok(list(summaries, next.map(|next| format!("/v1/entries?from={next}&limit={limit}"))))
 }
 
@@ -452,7 +486,7 @@ const ENTRIES_DEFAULT: usize = 100;
 
 pub(super) async fn entry(
     Extract(shared): Extract<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Answer<EntryView> {
     let index: u64 = name.parse().map_err(|_| bad_name(&name))?;
     let index = LogIndex::new(index);
@@ -468,7 +502,7 @@ pub(super) async fn entry(
 
 pub(super) async fn block(
     Extract(shared): Extract<Shared>,
-    Path(name): Path<String>,
+    Named(name): Named,
 ) -> Answer<BlockView> {
     let height: u64 = name.parse().map_err(|_| bad_name(&name))?;
     let snapshot = shared.snapshot();
@@ -483,7 +517,7 @@ pub(super) async fn block(
     };
     Ok(Json(BlockView {
         hash: decided.certificate.block,
-        first_index: LogIndex::new(header.log_size - entries),
+        first_index: LogIndex::new(header.log_size.saturating_sub(entries)),
         entries,
         decided_in: decided.certificate.round,
         signed_by: decided.certificate.signatures.iter().filter_map(|s| signer(s.0)).collect(),
@@ -493,7 +527,7 @@ pub(super) async fn block(
 
 #[derive(Deserialize)]
 pub(super) struct FromHeight {
-    from: u64,
+    from: Height,
 }
 
 pub(super) async fn archive(
@@ -501,17 +535,17 @@ pub(super) async fn archive(
     Asked(FromHeight { from }): Asked<FromHeight>,
 ) -> Result<impl IntoResponse, ApiError> {
     let snapshot = shared.snapshot();
+    let tip = snapshot.state.tip().height;
+    let from = within_reach(from, tip)?.max(Height::new(1));
     let bytes = blocking(move || {
-        let tip = snapshot.state.tip().height;
-        let mut height = Height::new(from.max(1));
         let mut bytes = Vec::with_capacity(ARCHIVE_BYTES_MAX);
-        while height <= tip {
+        for height in from.through(tip) {
             let Some(block) = snapshot.chain.block_bytes(height)? else { break };
-            if !bytes.is_empty() && bytes.len() + block.len() > ARCHIVE_BYTES_MAX {
+            let full = bytes.len().saturating_add(block.len()) > ARCHIVE_BYTES_MAX;
+            if full && !bytes.is_empty() {
                 break;
             }
             bytes.extend_from_slice(&record(&block));
-            height = height.next();
         }
         Ok(bytes)
     });

@@ -6,7 +6,7 @@
 
 use super::{
     ApiError, Asked, Shared,
-    answers::{blocking, problem},
+    answers::{blocking, problem, within_reach},
     client::{Client, ClientName},
 };
 use axum::{
@@ -70,7 +70,7 @@ impl Place {
             )
             .retry_after(HEARTBEAT));
         }
-        *open.entry(owner.clone()).or_default() += 1;
+        open.insert(owner.clone(), own.saturating_add(1));
         shared.metrics.event_streams(1);
         Ok(Self { shared: shared.clone(), owner })
     }
@@ -108,16 +108,17 @@ pub(super) async fn events(
                 problem(
                     400,
                     "bad-event-id",
-                    "Last-Event-ID is no height of a block",
-                    "Last-Event-ID 不是区块高度",
+                    "Last-Event-ID is no height of a block; send the id of the last event that was read, or \
+                     leave it out",
+                    "Last-Event-ID 不是区块高度；请填最后读到的事件的 id，或不要填写",
                 )
             })?))
         }
     };
     let tip = shared.snapshot().state.tip().height;
     let next = match (seen, from) {
-        (Some(seen), _) => seen.next(),
-        (None, Some(from)) => from.max(Height::new(1)),
+        (Some(seen), _) => within_reach(seen, tip)?.next(),
+        (None, Some(from)) => within_reach(from, tip)?.max(Height::new(1)),
         (None, None) => tip.next(),
     };
     let place = Place::take(&shared, client)?;
@@ -169,7 +170,7 @@ pub(super) fn block_event(
         return Ok(None);
     };
     let count = block.entries.len() as u64;
-    let first = block.header.log_size - count;
+    let first = block.header.log_size.saturating_sub(count);
     let entries = (first..).zip(block.entries.iter()).take(EVENT_ENTRIES_MAX);
     let summary = |(index, entry): (u64, &ledger_core::block::EntryBytes)| {
         Ok(EntrySummary::of(LogIndex::new(index), &entry.decode()?))

@@ -156,15 +156,15 @@ impl Doors {
             if count.local >= LOCAL_CONNECTIONS_MAX {
                 return None;
             }
-            count.local += 1;
+            count.local = count.local.saturating_add(1);
         } else {
             let of_one = count.of.get(&peer).copied().unwrap_or_default();
             let crowd = of_one >= self.of_one_max && !self.proxies.contains(&peer);
             if crowd || count.remote >= REMOTE_CONNECTIONS_MAX {
                 return None;
             }
-            count.remote += 1;
-            count.of.insert(peer, of_one + 1);
+            count.remote = count.remote.saturating_add(1);
+            count.of.insert(peer, of_one.saturating_add(1));
         }
         Some(Place { peer, count: self.count.clone() })
     }

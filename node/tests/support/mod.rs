@@ -9,12 +9,18 @@ use genesis::{
     NodeCard, PolicySection, Received,
 };
 use ledger_core::{
-    api::{GroupBuySummary, Problem, Progress, Status, Submitted},
+    api::{ClosedGroupBuy, GroupBuySummary, Problem, Progress, Status, Submitted},
     codec::List,
     crypto::SecretKey,
-    fund::{Action, Filing, Minimum, Offer, Role, ShortRule, Split},
+    fund::{
+        Action, Filing, FilingDecision, LineRequest, Minimum, Offer, OrderRequest, PaymentRecord,
+        Role, Share, ShortRule, Split,
+    },
     transaction::{ReceivedTransaction, TRANSACTION_VERSION, Transaction},
-    types::{BusinessDate, DurationMs, Fen, MemberId, TimestampMs, Unit, UnitPrice},
+    types::{
+        BusinessDate, DurationMs, Fen, HouseholdTag, MemberId, Quantity, TimestampMs, Unit,
+        UnitPrice,
+    },
 };
 use std::{
     fs,
@@ -329,4 +335,48 @@ pub(crate) fn filing(name: &str) -> Filing {
         short_rule: ShortRule::Proportional,
         relation_declared: false,
     }
+}
+
+pub(crate) fn tag(n: u8) -> HouseholdTag {
+    HouseholdTag::new([n; 16])
+}
+
+/// Opens `gb-1` with three orders and a recorded payment, and closes `gb-2`, which is rejected.
+pub(crate) fn trade(cluster: &mut Cluster) {
+    for name in ["gb-1", "gb-2"] {
+        cluster.decide(0, LEADER, Action::File(filing(name)));
+    }
+    let (group_buy, filing) = ("gb-1".parse().unwrap(), cluster.open(0, "gb-1").filing);
+    for (member, decision) in [
+        (PROPERTY, FilingDecision::Approve),
+        (COMMITTEE, FilingDecision::Approve),
+        (SUPPLIER, FilingDecision::Accept),
+    ] {
+        cluster.decide(0, member, Action::DecideFiling { group_buy, filing, decision });
+    }
+    let order = |n: u8| OrderRequest {
+        order: format!("o-{n}").parse().unwrap(),
+        household: tag(n),
+        delivery_code: None,
+        replaces: None,
+        lines: List::new(vec![LineRequest { offer: 0, quantity: Quantity::new(2) }]).unwrap(),
+    };
+    let orders = List::new((1..=3).map(order).collect()).unwrap();
+    cluster.decide(0, LEADER, Action::Order { group_buy, filing, orders });
+    let payment = PaymentRecord {
+        number: "pay-1".parse().unwrap(),
+        channel: 0,
+        paid_at: node::runtime::now(),
+        shares: List::new(vec![Share { household: tag(1), amount: Fen::new(4_200) }]).unwrap(),
+    };
+    let payments = List::new(vec![payment]).unwrap();
+    cluster.decide(0, LEADER, Action::RecordPayments { group_buy, payments });
+
+    let (group_buy, filing) = ("gb-2".parse().unwrap(), cluster.open(0, "gb-2").filing);
+    let decision = FilingDecision::Reject(1);
+    cluster.decide(0, COMMITTEE, Action::DecideFiling { group_buy, filing, decision });
+    eventually("gb-2 to close", || {
+        let closed: Vec<ClosedGroupBuy> = cluster.get(0, "/v1/group-buys?state=closed")?;
+        (!closed.is_empty()).then_some(())
+    });
 }
