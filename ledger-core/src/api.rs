@@ -170,6 +170,8 @@ pub struct Status {
     pub time: TimestampMs,
     /// When the next deadline falls due, in block time.
     pub next_deadline: Option<TimestampMs>,
+    /// The newest height that a certificate has proven to this node: above `height` while blocks are lacking.
+    pub certified_height: Height,
     /// Root of the state after the last block.
     pub state_root: Digest,
     /// Entries in the log.

@@ -451,6 +451,7 @@ impl Shell {
             tip: tip.hash,
             time: tip.time,
             next_deadline: replica.state().next_deadline(),
+            certified_height: replica.certified_height(),
             state_root: tip.state_root,
             log_size: replica.state().log().size(),
             waiting_for: replica.waiting_for(),
@@ -470,12 +471,8 @@ impl Shell {
 
     fn activity(&self) -> Activity {
         let replica = &self.replica;
-        let height = replica.consensus().height();
-        let ahead = |node: &usize| {
-            let peer = replica.peer_facts(*node);
-            peer.connected && peer.height.is_some_and(|at| at > height.next())
-        };
-        if (0..replica.nodes().len()).any(|node| ahead(&node)) {
+        // Not what peers say of themselves. One block is on its way at any moment.
+        if replica.certified_height() > replica.consensus().height() {
             Activity::CatchingUp
         } else if replica.consensus().me().is_none() {
             Activity::Following

@@ -9,7 +9,7 @@ use crate::{
 };
 use ledger_core::{
     api::{Activity, PeerStatus, Status},
-    types::{Height, TimestampMs},
+    types::TimestampMs,
 };
 use serde::Serialize;
 
@@ -120,21 +120,6 @@ fn present_power(status: &Status) -> u64 {
     powers.fold(0, |sum, power| sum.saturating_add(power.get()))
 }
 
-/// The height that more than a third of the votes say they have reached: one of them at least is honest.
-/// What a single node says of itself is nothing to go by.
-fn reached(status: &Status) -> Height {
-    let voting = status.peers.iter().filter(|peer| peer.connected);
-    let mut heights: Vec<_> =
-        voting.filter_map(|peer| Some((peer.height?, peer.voting_power?.get()))).collect();
-    heights.sort_unstable_by_key(|(height, _)| std::cmp::Reverse(*height));
-    let mut power: u128 = 0;
-    let reached = heights.into_iter().find(|(_, more)| {
-        power = power.saturating_add(u128::from(*more));
-        power.saturating_mul(3) > u128::from(status.total_power.get())
-    });
-    reached.map_or(status.height, |(height, _)| height)
-}
-
 fn is_stalled(status: &Status) -> bool {
     let awake = status.awake_since.map(|since| status.now.get().saturating_sub(since.get()));
     awake.is_some_and(|ms| ms > STALLED_MS)
@@ -186,7 +171,8 @@ pub(super) fn explain(status: &Status) -> Vec<Finding> {
         Activity::CatchingUp | Activity::Voting | Activity::Following => {}
     }
     let present = || status.peers.iter().filter(|peer| peer.connected);
-    let behind = reached(status).get().saturating_sub(status.height.get());
+    // What a certificate proves; what peers say of themselves is nothing to go by.
+    let behind = status.certified_height.get().saturating_sub(status.height.get());
     if behind > BEHIND_BLOCKS || (status.activity == Activity::CatchingUp && behind > 0) {
         findings.push(Finding::Behind { blocks: behind });
     }
@@ -493,7 +479,7 @@ pub(crate) mod tests {
     use ledger_core::{
         api::{DiskRoom, SignedTwice, Use},
         crypto::{BlockHash, ChainId, Digest},
-        types::{Round, VotingPower},
+        types::{Height, Round, VotingPower},
     };
 
     const NOW: u64 = 1_767_225_600_000;
@@ -535,6 +521,7 @@ pub(crate) mod tests {
             tip: BlockHash::new([2; 32]),
             time: ago(600),
             next_deadline: None,
+            certified_height: Height::new(100),
             state_root: Digest::new([3; 32]),
             log_size: 7,
             waiting_for: Vec::new(),
@@ -565,21 +552,19 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn one_node_that_boasts_of_its_height_makes_nobody_believe_that_it_is_behind() {
-        let at = |heights: [u64; 3]| {
+    fn nodes_that_boast_of_their_height_make_nobody_believe_that_it_is_behind() {
+        let behind = |certified_height: u64| {
             let mut status = healthy();
-            for (peer, height) in status.peers.iter_mut().zip(heights) {
-                peer.height = Some(Height::new(height));
+            for peer in &mut status.peers {
+                peer.height = Some(Height::new(u64::MAX));
             }
-            // Even where the node itself takes the boaster at its word.
-            Status { activity: Activity::CatchingUp, ..status }
+            let certified_height = Height::new(certified_height);
+            let status = Status { certified_height, activity: Activity::CatchingUp, ..status };
+            let mut findings = explain(&status).into_iter();
+            findings.find(|finding| matches!(finding, Finding::Behind { .. }))
         };
-        let behind = |status: &Status| {
-            explain(status).into_iter().find(|finding| matches!(finding, Finding::Behind { .. }))
-        };
-        assert_eq!(behind(&at([u64::MAX, 100, 100])), None);
-        assert_eq!(behind(&at([u64::MAX, 150, 100])), Some(Finding::Behind { blocks: 50 }));
-        assert_eq!(behind(&at([150, 150, 150])), Some(Finding::Behind { blocks: 50 }));
+        assert_eq!(behind(100), None);
+        assert_eq!(behind(150), Some(Finding::Behind { blocks: 50 }));
     }
 
     #[test]
