@@ -12,8 +12,8 @@ use crate::{
     consensus::{Evidence, EvidenceKey, ValidatorSet},
     crypto::{BlockHash, ChainId, Digest, Domain, EntryHash, TransactionId},
     fund::{
-        Context, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Policy, Reads, Transfer,
-        WORK_MAX, load_group_buy,
+        Context, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Plan, Policy, Posting,
+        Reads, WORK_MAX, load_group_buy,
     },
     merkle::{
         Frontier, LogNode, StateWrite, StoredRecord, Table, entry_hash, record_by_encoding,
@@ -194,8 +194,8 @@ pub struct ExecutedEntry {
     pub hash: EntryHash,
     /// The id, if it is a transaction.
     pub transaction: Option<TransactionId>,
-    /// The bookings that it caused.
-    pub transfers: Vec<Transfer>,
+    /// What it booked.
+    pub postings: Vec<Posting>,
 }
 
 /// Bytes of an entry in a block: its length and itself.
@@ -205,10 +205,10 @@ fn stored_bytes(bytes: &EntryBytes) -> usize {
 
 impl ExecutedEntry {
     /// An entry that is no transaction.
-    fn derived(entry: &Entry, transfers: Vec<Transfer>) -> Self {
+    fn derived(entry: &Entry, postings: Vec<Posting>) -> Self {
         let bytes = EntryBytes::new(encode(entry));
         let hash = entry_hash(bytes.as_bytes());
-        Self { bytes, hash, transaction: None, transfers }
+        Self { bytes, hash, transaction: None, postings }
     }
 
     fn stored_bytes(&self) -> usize {
@@ -393,15 +393,15 @@ impl State {
         now: TimestampMs,
         reads: &dyn Reads,
     ) -> Result<(), Refusal> {
-        let mut context = Context::new(now, self.tip.hash, reads);
-        self.clone().apply(&mut context, transaction)
+        self.plan(&Context::new(now, self.tip.hash, reads), transaction).map(drop)
     }
 
-    fn apply(
-        &mut self,
-        context: &mut Context<'_>,
+    /// What a transaction comes to in a block; changes nothing.
+    fn plan(
+        &self,
+        context: &Context<'_>,
         transaction: &VerifiedTransaction,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Plan, Refusal> {
         self.check_transaction(transaction, context.now)?;
         let body = transaction.transaction();
         let id = transaction.id();
@@ -412,13 +412,22 @@ impl State {
         if live >= LIVE_IDS_PER_AUTHOR_MAX || self.live_count >= LIVE_IDS_MAX {
             return Err(Refusal::TooManyLive { max: LIVE_IDS_PER_AUTHOR_MAX });
         }
-        context.author = body.author;
-        context.transaction = id;
-        let before = context.work;
-        self.fund.apply(context, &body.action)?;
-        if context.work - before > WORK_MAX {
+        let plan = self.fund.plan(context, body.author, id, &body.action)?;
+        if plan.work > WORK_MAX {
             return Err(Refusal::TooMuchWork { max: WORK_MAX });
         }
+        Ok(plan)
+    }
+
+    /// Carries out what a transaction comes to, and remembers its id until it expires.
+    fn carry_out(
+        &mut self,
+        context: &mut Context<'_>,
+        transaction: &VerifiedTransaction,
+        plan: Plan,
+    ) {
+        self.fund.carry_out(context, plan);
+        let (body, id) = (transaction.transaction(), transaction.id());
         let bucket = (body.expires.get() / LIVE_BUCKET_MS, body.author);
         if !self.live.contains(&bucket) {
             self.live.insert(bucket, LiveBucket::default());
@@ -427,8 +436,7 @@ impl State {
             bucket.ids.append(entry_hash(id.as_bytes()));
         }
         self.live_count += 1;
-        self.live_by_author.insert(body.author, live + 1);
-        Ok(())
+        *self.live_by_author.entry(body.author).or_insert(0) += 1;
     }
 
     /// Forgets the ids of transactions that have expired.
@@ -507,7 +515,6 @@ pub fn execute(
     let mut ids = BTreeSet::new();
     let mut considered = 0;
     let mut included = 0;
-    let mut way_back = WayBack::default();
     for (position, transaction) in transactions.iter().enumerate() {
         let bytes = transaction.entry_bytes();
         let stored_bytes = stored_bytes(bytes);
@@ -518,40 +525,34 @@ pub fn execute(
         if !room {
             return Err(InvalidBlock::TooLarge);
         }
-        // A validator drops the whole block at the first refusal and needs no way back.
-        if !judged && way_back.is_long() {
-            way_back.begin(&next, &context);
-        }
-        context.transfers = Vec::new();
-        let applied = if ids.contains(&transaction.id()) {
+        let planned = if ids.contains(&transaction.id()) {
             Err(Refusal::AlreadyInLedger { log_index: next.log.size() })
         } else {
-            next.apply(&mut context, transaction)
+            next.plan(&context, transaction)
         };
-        let fits = context.work <= WORK_MAX;
-        match applied {
-            Ok(()) if fits => {
+        match planned {
+            Ok(plan) if context.work.saturating_add(plan.work) > WORK_MAX => {
+                if judged {
+                    return Err(InvalidBlock::TooLarge);
+                }
+                // It fits into a block of its own, so it waits for the next one.
+                break;
+            }
+            Ok(mut plan) => {
+                let postings = std::mem::take(&mut plan.postings);
+                next.carry_out(&mut context, transaction, plan);
                 ids.insert(transaction.id());
                 bytes_left -= stored_bytes;
                 included += 1;
-                way_back.since.push(position);
                 entries.push(ExecutedEntry {
                     bytes: bytes.clone(),
                     hash: transaction.entry(),
                     transaction: Some(transaction.id()),
-                    transfers: std::mem::take(&mut context.transfers),
+                    postings,
                 });
             }
-            Ok(()) if judged => return Err(InvalidBlock::TooLarge),
             Err(refusal) if judged => return Err(InvalidBlock::Refused { position, refusal }),
-            applied => {
-                next = way_back.go(&mut context, transactions)?;
-                match applied {
-                    Err(refusal) => refused.push((position, refusal)),
-                    // It fits into a block of its own, so it waits for the next one.
-                    Ok(()) => break,
-                }
-            }
+            Err(refusal) => refused.push((position, refusal)),
         }
         considered = position + 1;
     }
@@ -559,49 +560,6 @@ pub fn execute(
         return Err(InvalidBlock::NotConserved);
     }
     Ok(seal_block(next, context, proposed, evidence, entries, refused, considered))
-}
-
-/// How a proposer gets rid of what a refused transaction has changed: it goes back to a copy and repeats
-/// what was applied since. A copy for each transaction would make every change copy what it shares.
-#[derive(Default)]
-struct WayBack {
-    copy: Option<(State, u32, OrdMap<PermanentId, PermanentRecord>)>,
-    /// Positions of the transactions applied since.
-    since: Vec<usize>,
-    /// How many there may be: 1 after a refusal, then twice as many each time, so that refusals never
-    /// cost more than the transactions between them.
-    reach: usize,
-}
-
-/// Most transactions that a refusal makes a proposer repeat.
-const REPEATED_MAX: usize = 64;
-
-impl WayBack {
-    fn is_long(&self) -> bool {
-        self.copy.is_none() || self.since.len() >= self.reach
-    }
-
-    fn begin(&mut self, state: &State, context: &Context<'_>) {
-        self.reach = (2 * self.reach).clamp(1, REPEATED_MAX);
-        self.since.clear();
-        self.copy = Some((state.clone(), context.work, context.permanent.clone()));
-    }
-
-    /// The state as it was before the transaction that was refused.
-    fn go(
-        &mut self,
-        context: &mut Context<'_>,
-        transactions: &[VerifiedTransaction],
-    ) -> Result<State, InvalidBlock> {
-        let (mut state, work, permanent) = self.copy.take().expect("begun before the first one");
-        (context.work, context.permanent) = (work, permanent);
-        for position in self.since.drain(..) {
-            let repeated = state.apply(context, &transactions[position]);
-            repeated.map_err(|refusal| InvalidBlock::Refused { position, refusal })?;
-        }
-        self.reach = 0;
-        Ok(state)
-    }
 }
 
 /// Runs due deadlines in their order until one does not fit. Returns whether there is room for more.
@@ -615,18 +573,18 @@ fn run_deadlines(
         if deadline.at > context.now {
             return true;
         }
-        let before = (state.clone(), context.work, context.permanent.clone());
-        context.transfers = Vec::new();
-        let seal = state.fund.run_deadline(context, deadline);
-        context.charge_deadline();
+        let mut plan = match state.fund.plan_deadline(context, deadline) {
+            Ok(plan) => plan,
+            Err(refusal) => panic!("deadline {deadline:?} cannot be carried out: {refusal}"),
+        };
         // Alone in a block every deadline fits, whatever it touches.
-        if context.work > WORK_MAX && before.1 > 0 {
-            (*state, context.work, context.permanent) = before;
+        if context.work > 0 && context.work.saturating_add(plan.work) > WORK_MAX {
             return false;
         }
-        let transfers = std::mem::take(&mut context.transfers);
+        let (postings, seal) = (std::mem::take(&mut plan.postings), plan.closes.clone());
+        state.fund.carry_out(context, plan);
         let entry =
-            ExecutedEntry::derived(&Entry::System(SystemEntry { deadline, seal }), transfers);
+            ExecutedEntry::derived(&Entry::System(SystemEntry { deadline, seal }), postings);
         *bytes_left = bytes_left.saturating_sub(entry.stored_bytes());
         entries.push(entry);
     }
@@ -645,7 +603,7 @@ fn seal_block(
     let parent = state.tip;
     let first_index = LogIndex::new(state.log.size());
     let log_nodes = entries.iter().flat_map(|entry| state.log.append(entry.hash)).collect();
-    let permanent: Vec<_> = context.permanent.into_iter().collect();
+    let permanent: Vec<_> = context.numbers.into_iter().collect();
     for record in &permanent {
         state.permanent.append(entry_hash(&encode(record)));
     }

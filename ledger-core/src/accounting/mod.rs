@@ -1,4 +1,4 @@
-//! Double entry: accounts with limits, and transfers that debit one and credit another.
+//! Double entry: accounts with limits, and postings that debit one and credit another.
 //!
 //! Knows nothing of group buying. An account is named by a type that implements [`AccountName`]; its
 //! balance never leaves its normal side (rule G11). Both running totals of an account only grow, so
@@ -36,7 +36,7 @@ pub struct Account {
 
 /// One debit and one credit of equal amount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transfer<A> {
+pub struct Posting<A> {
     /// The account debited.
     pub debit: A,
     /// The account credited.
@@ -45,15 +45,15 @@ pub struct Transfer<A> {
     pub amount: Fen,
 }
 
-/// Why a transfer cannot be booked.
+/// Why a posting cannot be booked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PostError {
     /// The balance would leave its normal side.
-    #[error("the account holds {balance} fen, the transfer needs {amount}")]
+    #[error("the account holds {balance} fen, the posting needs {amount}")]
     Insufficient {
         /// What the account holds.
         balance: Fen,
-        /// What the transfer would take.
+        /// What the posting would take.
         amount: Fen,
     },
     /// A running total would pass 2^64 fen.
@@ -71,7 +71,7 @@ impl Account {
         }
     }
 
-    /// Books one side of a transfer.
+    /// Books one side of a posting.
     ///
     /// # Errors
     /// [`PostError`] if the account's limit or the range of its totals would be crossed.

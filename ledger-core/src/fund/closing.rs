@@ -2,13 +2,11 @@
 
 use super::{
     account::{AccountId, Beneficiary, FeePart},
-    desk::{Context, Desk},
+    draft::{Desk, Draft, no_group_buy},
     group_buy::{GroupBuy, PaymentState, Phase, SHARES_MAX, Share},
-    lifecycle::{Deadline, DeadlineKind},
     movement::RefundItem,
     payment::PAYMENTS_MAX,
     permanent::{PermanentId, PermanentRecord},
-    state::Fund,
 };
 use crate::{
     codec::{Decode, Encode, List, encode},
@@ -103,7 +101,7 @@ impl Desk<'_, '_> {
         self.require_phase(Phase::Delivered)?;
         let header = &self.group_buy.header;
         let at = header.last_delivery.after(self.group_buy.filing.after_sale_window);
-        if self.context.now < at {
+        if self.act.now < at {
             return Err(Refusal::TooEarly { at });
         }
         let retention = self.group_buy.balance(&AccountId::Retention);
@@ -180,7 +178,7 @@ impl Desk<'_, '_> {
         shares: &List<Share, SHARES_MAX>,
     ) -> Result<(), Refusal> {
         self.require_phase(Phase::Open)?;
-        let known = self.context.permanent(&PermanentId::Payment(payment));
+        let known = self.act.permanent(&PermanentId::Payment(payment));
         let Some(PermanentRecord::Received { channel, amount, at, content }) = known else {
             return Err(Refusal::PaymentUnknown { number: payment.to_string() });
         };
@@ -238,7 +236,7 @@ impl Desk<'_, '_> {
         }
         for (account, beneficiary) in owed {
             let balance = self.group_buy.balance(&account);
-            self.context.charge(1);
+            self.act.charge(1);
             self.book(account, AccountId::Unclaimed(id, beneficiary), balance)?;
         }
         // Or the deadline would fall due again and again.
@@ -251,26 +249,22 @@ impl Desk<'_, '_> {
     }
 }
 
-impl Fund {
+impl Draft<'_> {
     /// Seals a group buy whose accounts are all zero and forgets the rest (G40).
-    ///
-    /// # Panics
-    /// If an account is not zero: our bug.
-    pub(super) fn close(&mut self, context: &mut Context<'_>, id: GroupBuyId) -> Seal {
-        let group_buy = self.group_buys.remove(&id).expect("the deadline names an open group buy");
+    pub(super) fn close(&mut self, id: GroupBuyId) -> Result<(), Refusal> {
+        let open = self.fund.group_buys.get(&id);
+        let group_buy = open.ok_or_else(|| no_group_buy(&self.act, id))?;
         assert_eq!(group_buy.header.held, Fen::ZERO, "closed means zero");
         let pending = group_buy.payments.iter().filter(|(_, p)| p.state == PaymentState::Recorded);
         for (number, _) in pending {
             self.recorded.remove(number);
         }
-        let at = crate::types::TimestampMs::ZERO;
-        self.deadlines.remove(&Deadline { at, kind: DeadlineKind::Close(id) });
-        let seal = Seal::of(&group_buy);
+        let seal = Seal::of(group_buy);
         let lines = usize::try_from(group_buy.header.line_count).unwrap_or(usize::MAX);
-        context.charge(1 + group_buy.households.len() + lines);
-        let record = PermanentRecord::Seal(seal.digest());
-        context.permanent.insert(PermanentId::GroupBuy(id), record);
-        seal
+        self.act.charge(1 + group_buy.households.len() + lines);
+        self.act.use_up(PermanentId::GroupBuy(id), PermanentRecord::Seal(seal.digest()));
+        self.closes = Some(seal);
+        Ok(())
     }
 }
 

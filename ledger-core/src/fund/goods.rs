@@ -2,7 +2,7 @@
 
 use super::{
     account::{AccountId, FeePart},
-    desk::Desk,
+    draft::Desk,
     filing::{OFFERS_MAX, OfferIndex},
     group_buy::{BATCH_MAX, Cover, HalfSignedNote, Phase},
     member::Role,
@@ -43,7 +43,7 @@ struct CoveredLine {
 impl Desk<'_, '_> {
     /// Takes one signature; with the second the goods are received (G32).
     pub(super) fn sign_goods_note(&mut self, note: &GoodsNote) -> Result<(), Refusal> {
-        let author = self.context.author;
+        let author = self.act.author;
         let supplier = self.group_buy.filing.supplier;
         let receives = |id| {
             id == self.group_buy.header.leader
@@ -54,7 +54,7 @@ impl Desk<'_, '_> {
         }
         self.require_phase(Phase::Ordered)?;
         self.check_note(note)?;
-        self.context.charge(1 + note.accepted.len());
+        self.act.charge(1 + note.accepted.len());
         let digest = note.digest();
         match &self.group_buy.header.note {
             Some(half) if half.by == author && half.note == digest => {
@@ -71,7 +71,7 @@ impl Desk<'_, '_> {
             // Nobody signed yet, or the author counts again. Counting again does not put off the
             // day from which committee and property may decide.
             half => {
-                let at = half.as_ref().map_or(self.context.now, |half| half.at);
+                let at = half.as_ref().map_or(self.act.now, |half| half.at);
                 self.group_buy.header.note = Some(HalfSignedNote { by: author, at, note: digest });
                 Ok(())
             }
@@ -132,7 +132,7 @@ impl Desk<'_, '_> {
         }
         self.group_buy.header.note = None;
         self.group_buy.header.deliveries_left = deliveries_left;
-        self.group_buy.header.last_delivery = self.context.now;
+        self.group_buy.header.last_delivery = self.act.now;
         self.enter(if deliveries_left == 0 { Phase::Delivered } else { Phase::Received });
         Ok(())
     }
@@ -151,7 +151,7 @@ impl Desk<'_, '_> {
         }
         let accepted: BTreeMap<_, _> = note.accepted.iter().copied().collect();
         for (offer, lines) in lines {
-            self.context.charge(lines.len());
+            self.act.charge(lines.len());
             let accepted = accepted.get(&offer).copied().unwrap_or(0);
             for (line, share) in lines.iter().zip(self.shares(&lines, accepted)) {
                 self.set_allocated(line, share)?;
@@ -189,7 +189,7 @@ impl Desk<'_, '_> {
 
     fn tie(&self, line: &CoveredLine) -> Digest {
         Domain::Tie.digest(&[
-            self.context.parent.as_bytes(),
+            self.act.parent.as_bytes(),
             self.group_buy.id().as_bytes(),
             &line.slot.to_le_bytes(),
             &(line.position as u64).to_le_bytes(),
@@ -219,7 +219,7 @@ impl Desk<'_, '_> {
             let Some(record) = self.group_buy.households.get(tag) else {
                 return Err(Refusal::UnknownHousehold { household: household() });
             };
-            self.context.charge(1 + record.orders.len());
+            self.act.charge(1 + record.orders.len());
             let hash = Domain::DeliveryCode.digest(&[tag.as_bytes(), code]);
             let orders = record.orders.iter().filter_map(|s| self.group_buy.orders.slot(*s));
             if !orders.into_iter().any(|order| order.delivery_code == Some(hash)) {
@@ -230,7 +230,7 @@ impl Desk<'_, '_> {
             } else {
                 repeated = Some(household());
             }
-            self.context.require_work_left()?;
+            self.act.require_work_left()?;
         }
         match (changed, repeated) {
             (true, _) => Ok(()),
@@ -283,14 +283,14 @@ impl Desk<'_, '_> {
                 }
             }
         }
-        self.context.charge(work);
+        self.act.charge(work);
         if !waits {
             return Ok(false);
         }
         for (part, fee) in FeePart::ALL.into_iter().zip(fees) {
             self.book(AccountId::Escrow(*tag), AccountId::Fee(part), fee)?;
         }
-        let now = self.context.now;
+        let now = self.act.now;
         if let Some(household) = self.group_buy.households.get_mut(tag) {
             household.delivered_at = Some(now);
         }

@@ -3,8 +3,7 @@
 use super::{
     account::AccountId,
     action::{Action, FilingDecision},
-    closing::Seal,
-    desk::{Context, Desk},
+    draft::{Desk, Draft},
     filing::{Filing, OfferIndex},
     group_buy::{APPROVALS_MAX, Cover, GroupBuy, Header, OfferTally, Phase},
     member::{Policy, Role},
@@ -74,99 +73,83 @@ pub(super) fn deadline_of(group_buy: &GroupBuy, policy: &Policy) -> Option<Deadl
     Some(Deadline { at, kind })
 }
 
-impl Fund {
-    /// Carries out one action of the author named in `context`.
-    ///
-    /// # Errors
-    /// A [`Refusal`]; the fund may then be half-changed and has to be dropped.
-    pub fn apply(&mut self, context: &mut Context<'_>, action: &Action) -> Result<(), Refusal> {
-        context.begin_action();
+impl Draft<'_> {
+    /// Applies the rule of one action of the author.
+    pub(super) fn apply(&mut self, action: &Action) -> Result<(), Refusal> {
         match action {
-            Action::File(filing) => self.file(context, filing),
+            Action::File(filing) => self.file(filing),
             Action::DecideFiling { group_buy, filing, decision } => {
-                self.at_desk(context, *group_buy, |desk| desk.decide_filing(filing, *decision))
+                self.at_desk(*group_buy, |desk| desk.decide_filing(filing, *decision))
             }
             Action::Order { group_buy, filing, orders } => {
-                self.at_desk(context, *group_buy, |desk| desk.place_orders(filing, orders))
+                self.at_desk(*group_buy, |desk| desk.place_orders(filing, orders))
             }
             Action::RecordPayments { group_buy, payments } => {
-                self.at_desk(context, *group_buy, |desk| desk.record_payments(payments))
+                self.at_desk(*group_buy, |desk| desk.record_payments(payments))
             }
             Action::ConfirmPayments { group_buy, confirmations } => {
-                self.at_desk(context, *group_buy, |desk| desk.confirm_payments(confirmations))
+                self.at_desk(*group_buy, |desk| desk.confirm_payments(confirmations))
             }
             Action::RefusePayment { group_buy, number, record } => {
-                self.at_desk(context, *group_buy, |desk| desk.refuse_payment(*number, record))
+                self.at_desk(*group_buy, |desk| desk.refuse_payment(*number, record))
             }
-            Action::ReceiveUnidentified(receipt) => self.receive_unidentified(context, receipt),
+            Action::ReceiveUnidentified(receipt) => self.receive_unidentified(receipt),
             Action::ConfirmPurchaseOrder { group_buy, total, purchase_order } => {
-                self.at_desk(context, *group_buy, |desk| {
-                    desk.confirm_purchase_order(*total, purchase_order)
-                })
+                self.at_desk(*group_buy, |desk| desk.confirm_purchase_order(*total, purchase_order))
             }
             Action::SignGoodsNote(note) => {
-                self.at_desk(context, note.group_buy, |desk| desk.sign_goods_note(note))
+                self.at_desk(note.group_buy, |desk| desk.sign_goods_note(note))
             }
             Action::Deliver { group_buy, codes } => {
-                self.at_desk(context, *group_buy, |desk| desk.deliver_by_code(codes))
+                self.at_desk(*group_buy, |desk| desk.deliver_by_code(codes))
             }
-            Action::Propose(movement) => self.propose(context, movement),
-            Action::Approve { proposal, movement } => self.approve(context, proposal, movement),
+            Action::Propose(movement) => self.propose(movement),
+            Action::Approve { proposal, movement } => self.approve(proposal, movement),
             Action::RejectProposal { proposal, movement } => {
-                self.reject_proposal(context, proposal, movement)
+                self.reject_proposal(proposal, movement)
             }
         }
     }
 
-    /// Does what the clock asks for. Returns the seal if the group buy closed.
-    ///
-    /// # Panics
-    /// If the deadline is not in [`Fund::deadlines`], or money does not add up: our bug.
-    pub fn run_deadline(&mut self, context: &mut Context<'_>, deadline: Deadline) -> Option<Seal> {
-        assert!(self.deadlines.contains(&deadline), "only known deadlines fall due");
-        let done = match deadline.kind {
-            DeadlineKind::CutOff(id) => self.at_desk(context, id, |desk| {
+    /// Applies the rule of what the clock asks for.
+    pub(super) fn run_deadline(&mut self, deadline: Deadline) -> Result<(), Refusal> {
+        match deadline.kind {
+            DeadlineKind::CutOff(id) => self.at_desk(id, |desk| {
                 desk.enter(Phase::Rejected);
                 Ok(())
             }),
-            DeadlineKind::ConfirmBy(id) => self.at_desk(context, id, |desk| desk.form_or_fail()),
-            DeadlineKind::AutoDelivery(id) => {
-                self.at_desk(context, id, |desk| desk.deliver_the_rest())
-            }
-            DeadlineKind::Unclaimed(id) => self.at_desk(context, id, |desk| desk.sweep_unclaimed()),
-            DeadlineKind::Close(id) => return Some(self.close(context, id)),
+            DeadlineKind::ConfirmBy(id) => self.at_desk(id, |desk| desk.form_or_fail()),
+            DeadlineKind::AutoDelivery(id) => self.at_desk(id, |desk| desk.deliver_the_rest()),
+            DeadlineKind::Unclaimed(id) => self.at_desk(id, |desk| desk.sweep_unclaimed()),
+            DeadlineKind::Close(id) => self.close(id),
             DeadlineKind::ProposalLapses(id) => {
-                self.drop_proposal(&id);
+                self.proposals.remove(&id);
                 Ok(())
             }
-        };
-        if let Err(refusal) = done {
-            panic!("deadline {deadline:?} cannot be carried out: {refusal}");
         }
-        None
     }
 
-    fn file(&mut self, context: &mut Context<'_>, filing: &Filing) -> Result<(), Refusal> {
-        self.require_role(context.author, &[Role::Leader], Party::Leader)?;
+    fn file(&mut self, filing: &Filing) -> Result<(), Refusal> {
+        self.fund.require_role(self.act.author, &[Role::Leader], Party::Leader)?;
         let id = filing.group_buy;
         let digest = filing.digest();
-        context.charge(1 + filing.offers.len());
-        if let Some(open) = self.group_buys.get(&id) {
-            let same = open.header.filing == digest && open.header.leader == context.author;
+        self.act.charge(1 + filing.offers.len());
+        if let Some(open) = self.fund.group_buys.get(&id) {
+            let same = open.header.filing == digest && open.header.leader == self.act.author;
             return Err(if same { Refusal::FilingExists {} } else { Refusal::GroupBuyExists {} });
         }
-        if context.permanent(&PermanentId::GroupBuy(id)).is_some() {
+        if self.act.permanent(&PermanentId::GroupBuy(id)).is_some() {
             return Err(Refusal::GroupBuyExists {});
         }
-        if self.group_buys.len() >= GROUP_BUYS_MAX as usize {
+        if self.fund.group_buys.len() >= GROUP_BUYS_MAX as usize {
             return Err(Refusal::TooManyGroupBuys { max: GROUP_BUYS_MAX });
         }
-        filing.check(&self.members, context.author, context.now)?;
+        filing.check(&self.fund.members, self.act.author, self.act.now)?;
         let header = Header {
-            leader: context.author,
+            leader: self.act.author,
             filing: digest,
             phase: Phase::Filed,
-            since: context.now,
+            since: self.act.now,
             approvals: List::default(),
             accepted: false,
             line_count: 0,
@@ -188,13 +171,12 @@ impl Fund {
             accounts: Table::default(),
             offers: Table::default(),
         };
-        if let Some(deadline) = deadline_of(&group_buy, &self.policy) {
-            self.deadlines.insert(deadline);
-        }
-        self.group_buys.insert(id, Arc::new(group_buy));
+        self.files = Some(group_buy);
         Ok(())
     }
+}
 
+impl Fund {
     pub(super) fn are_related(&self, one: MemberId, other: MemberId) -> bool {
         related(&self.members, one, other)
     }
@@ -212,7 +194,7 @@ pub(super) fn related(
 
 impl Desk<'_, '_> {
     fn decide_filing(&mut self, filing: &Digest, decision: FilingDecision) -> Result<(), Refusal> {
-        let author = self.context.author;
+        let author = self.act.author;
         let leader = self.group_buy.header.leader;
         if author == leader {
             return Err(Refusal::SubmitterMayNotApprove {});
@@ -248,7 +230,7 @@ impl Desk<'_, '_> {
             return Err(Refusal::AlreadyApproved {});
         }
         self.require_phase(Phase::Filed)?;
-        self.context.charge(1);
+        self.act.charge(1);
         match decision {
             FilingDecision::Reject(_) => {
                 self.enter(Phase::Rejected);
@@ -287,7 +269,7 @@ impl Desk<'_, '_> {
             for slot in slots {
                 let Some(order) = self.group_buy.orders.slot(*slot) else { continue };
                 let cost = self.order_total(order).filter(|cost| *cost <= left);
-                self.context.charge(1 + order.lines.len());
+                self.act.charge(1 + order.lines.len());
                 let lines = order.lines.clone();
                 let cover = match cost {
                     // What costs nothing (a withdrawn order) is covered by nothing.
@@ -345,14 +327,14 @@ impl Desk<'_, '_> {
         let tags: Vec<_> = self.group_buy.households.iter().map(|(tag, _)| *tag).collect();
         for tag in tags {
             let left = self.group_buy.balance(&AccountId::Escrow(tag));
-            self.context.charge(1);
+            self.act.charge(1);
             self.book(AccountId::Escrow(tag), AccountId::Refund(tag), left)?;
         }
         Ok(())
     }
 
     fn confirm_purchase_order(&mut self, total: Fen, order: &Digest) -> Result<(), Refusal> {
-        if self.context.author != self.group_buy.filing.supplier {
+        if self.act.author != self.group_buy.filing.supplier {
             return Err(Refusal::WrongRole { needed: Party::FiledSupplier });
         }
         self.require_phase(Phase::Formed)?;
@@ -363,7 +345,7 @@ impl Desk<'_, '_> {
         if *order != self.group_buy.header.purchase_order {
             return Err(Refusal::PurchaseOrderDiffers {});
         }
-        self.context.charge(1);
+        self.act.charge(1);
         self.enter(Phase::Ordered);
         Ok(())
     }

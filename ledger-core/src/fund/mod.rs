@@ -1,13 +1,13 @@
 //! The rules of the money: members, filings, orders, payments, goods, settlement.
 //!
-//! [`Fund::apply`] takes one action of a member, [`Fund::run_deadline`] one deadline that fell due.
-//! Both emit transfers and never touch a balance otherwise; `docs/fund-rules.md` numbers the rules.
-//! A refused action may leave a half-changed copy behind, which the caller drops.
+//! [`Fund::plan`] says what an action of a member comes to, [`Fund::plan_deadline`] the same of a deadline
+//! that fell due: postings, records, numbers. Nothing has changed then. [`Fund::carry_out`] is the one place
+//! that changes the fund. `docs/fund-rules.md` numbers the rules.
 
 mod account;
 mod action;
 mod closing;
-mod desk;
+mod draft;
 mod filing;
 mod goods;
 mod group_buy;
@@ -17,13 +17,13 @@ mod movement;
 mod order;
 mod payment;
 mod permanent;
+mod plan;
 mod state;
 mod tag;
 
 pub use account::{AccountId, Beneficiary, FeePart};
 pub use action::{Action, FilingDecision};
 pub use closing::{HouseholdTotals, Seal, seal_leaf};
-pub use desk::{Context, WORK_MAX};
 pub use filing::{Filing, LineMoney, Minimum, OFFERS_MAX, Offer, OfferIndex, ShortRule, Split};
 pub use goods::GoodsNote;
 pub(crate) use group_buy::load_group_buy;
@@ -38,8 +38,9 @@ pub use movement::{Movement, PayTo, Payout, PendingMovement, REFUNDS_MAX, Receip
 pub use order::{LineRequest, OrderRequest};
 pub use payment::Confirmation;
 pub use permanent::{PermanentId, PermanentRecord, Reads};
+pub use plan::{Context, Plan, WORK_MAX};
 pub use state::Fund;
 pub use tag::household_tag;
 
 /// A booking between two accounts of the chart.
-pub type Transfer = crate::accounting::Transfer<AccountId>;
+pub type Posting = crate::accounting::Posting<AccountId>;

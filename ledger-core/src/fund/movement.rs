@@ -5,13 +5,13 @@
 
 use super::{
     account::{AccountId, Beneficiary, FeePart},
-    desk::Context,
+    draft::{Act, Draft, no_group_buy},
     goods::GoodsNote,
     group_buy::{BATCH_MAX, Phase, SHARES_MAX, Share},
     lifecycle::{Deadline, DeadlineKind},
     member::{ChannelId, Role},
     permanent::{PermanentId, PermanentRecord},
-    state::{Fund, no_group_buy},
+    state::Fund,
 };
 use crate::{
     codec::{Decode, Encode, List, encode},
@@ -292,67 +292,58 @@ enum Duty {
     LeaderThenBoard(MemberId),
 }
 
-impl Fund {
+impl Draft<'_> {
     /// Takes a proposal in, if it could be carried out now (G2).
-    pub(super) fn propose(
-        &mut self,
-        context: &mut Context<'_>,
-        movement: &Movement,
-    ) -> Result<(), Refusal> {
-        let duty = self.duty(context, movement)?;
-        self.require_proposer(&duty, context.author)?;
-        self.require_room_for_proposal(context.author)?;
-        // The rehearsal happens on a copy, and what it would use up is put back.
-        let permanent = context.permanent.clone();
-        let transfers = context.transfers.len();
-        self.clone().perform(context, movement)?;
-        context.permanent = permanent;
-        context.transfers.truncate(transfers);
+    pub(super) fn propose(&mut self, movement: &Movement) -> Result<(), Refusal> {
+        let duty = self.duty(movement)?;
+        self.require_proposer(&duty, self.act.author)?;
+        self.require_room_for_proposal(self.act.author)?;
+        // Whether it could be carried out is found out beside this draft; the work counts.
+        let mut rehearsal = self.rehearsal();
+        rehearsal.perform(movement)?;
+        self.act.work = self.act.work.saturating_add(rehearsal.act.work);
         let pending =
-            PendingMovement { movement: movement.clone(), by: context.author, at: context.now };
-        self.deadlines.insert(self.lapse_of(&context.transaction, &pending));
-        self.proposals.insert(context.transaction, pending);
+            PendingMovement { movement: movement.clone(), by: self.act.author, at: self.act.now };
+        self.proposals.insert(self.act.transaction, pending);
         Ok(())
     }
 
     /// Approves and carries out a proposal (G2).
     pub(super) fn approve(
         &mut self,
-        context: &mut Context<'_>,
         proposal: &TransactionId,
         movement: &Digest,
     ) -> Result<(), Refusal> {
         let pending = self.proposal(proposal, movement)?;
-        let author = context.author;
+        let author = self.act.author;
         if author == pending.by {
             return Err(Refusal::SubmitterMayNotApprove {});
         }
-        let duty = self.duty(context, &pending.movement)?;
+        let duty = self.duty(&pending.movement)?;
         self.require_approver(&duty, author, pending.by)?;
-        if self.are_related(author, pending.by) {
+        if self.fund.are_related(author, pending.by) {
             return Err(Refusal::Related { other: pending.by });
         }
-        if self.paid_by(context, &pending.movement)? == Some(author) {
+        if self.paid_by(&pending.movement)? == Some(author) {
             return Err(Refusal::PaidByIt { member: author });
         }
-        self.drop_proposal(proposal);
-        self.perform(context, &pending.movement)
+        self.proposals.remove(proposal);
+        self.perform(&pending.movement)
     }
 
     /// Whoever could approve, and whoever proposed, can end a proposal (G2).
     pub(super) fn reject_proposal(
         &mut self,
-        context: &mut Context<'_>,
         proposal: &TransactionId,
         movement: &Digest,
     ) -> Result<(), Refusal> {
         let pending = self.proposal(proposal, movement)?;
-        if context.author != pending.by {
-            let duty = self.duty(context, &pending.movement)?;
-            self.require_approver(&duty, context.author, pending.by)?;
+        if self.act.author != pending.by {
+            let duty = self.duty(&pending.movement)?;
+            self.require_approver(&duty, self.act.author, pending.by)?;
         }
-        context.charge(1);
-        self.drop_proposal(proposal);
+        self.act.charge(1);
+        self.proposals.remove(proposal);
         Ok(())
     }
 
@@ -360,7 +351,7 @@ impl Fund {
         if self.proposals.len() >= PROPOSALS_MAX as usize {
             return Err(Refusal::TooManyProposals { max: PROPOSALS_MAX });
         }
-        let max = if self.member(author)?.role.is_organisation() {
+        let max = if self.fund.member(author)?.role.is_organisation() {
             PROPOSALS_OF_ORGANISATION_MAX
         } else {
             PROPOSALS_OF_LEADER_MAX
@@ -378,26 +369,15 @@ impl Fund {
         }
     }
 
-    pub(super) fn drop_proposal(&mut self, id: &TransactionId) {
-        if let Some(pending) = self.proposals.remove(id) {
-            self.deadlines.remove(&self.lapse_of(id, &pending));
-        }
-    }
-
-    pub(crate) fn lapse_of(&self, id: &TransactionId, pending: &PendingMovement) -> Deadline {
-        let at = pending.at.after(self.policy.proposal_lapses_after);
-        Deadline { at, kind: DeadlineKind::ProposalLapses(*id) }
-    }
-
-    fn duty(&self, context: &Context<'_>, movement: &Movement) -> Result<Duty, Refusal> {
-        let leader = |id: &GroupBuyId| match self.group_buys.get(id) {
+    fn duty(&self, movement: &Movement) -> Result<Duty, Refusal> {
+        let leader = |id: &GroupBuyId| match self.fund.group_buys.get(id) {
             Some(group_buy) => Ok(group_buy.header.leader),
-            None => Err(no_group_buy(context, *id)),
+            None => Err(no_group_buy(&self.act, *id)),
         };
         Ok(match movement {
             Movement::Identify { payment, group_buy, .. } => {
-                let channel = channel_of(context, payment)?;
-                Duty::LeaderThen(leader(group_buy)?, self.policy.channel(channel)?.custodian)
+                let channel = channel_of(&self.act, payment)?;
+                Duty::LeaderThen(leader(group_buy)?, self.fund.policy.channel(channel)?.custodian)
             }
             Movement::Deliver { group_buy, .. } => Duty::LeaderThenBoard(leader(group_buy)?),
             Movement::Settle { .. }
@@ -408,18 +388,19 @@ impl Fund {
             | Movement::ChargeDifference { .. } => Duty::Board,
             Movement::Refund { items, .. } => {
                 let first = items.first().ok_or(Refusal::NoOrders {})?;
-                let channel = channel_of(context, &first.payment)?;
+                let channel = channel_of(&self.act, &first.payment)?;
                 // Nobody empties another custodian's box behind a first item of its own.
-                let custodian = self.policy.channel(channel)?.custodian;
+                let custodian = self.fund.policy.channel(channel)?.custodian;
                 for item in items {
-                    self.policy
-                        .require_custodian(channel_of(context, &item.payment)?, custodian)?;
+                    self.fund
+                        .policy
+                        .require_custodian(channel_of(&self.act, &item.payment)?, custodian)?;
                 }
                 Duty::Custodian(channel)
             }
             Movement::Transfer { from, to } => {
                 let (giver, getter) =
-                    (self.policy.channel(from.channel)?, self.policy.channel(*to)?);
+                    (self.fund.policy.channel(from.channel)?, self.fund.policy.channel(*to)?);
                 if giver.custodian == getter.custodian {
                     Duty::Custodian(from.channel)
                 } else {
@@ -442,14 +423,14 @@ impl Fund {
     fn require_proposer(&self, duty: &Duty, author: MemberId) -> Result<(), Refusal> {
         match duty {
             Duty::Custodian(channel) | Duty::Custodians { from: channel, .. } => {
-                self.policy.require_custodian(*channel, author)
+                self.fund.policy.require_custodian(*channel, author)
             }
             Duty::PropertyThenCommittee => {
-                self.require_role(author, &[Role::Property], Party::Property).map(drop)
+                self.fund.require_role(author, &[Role::Property], Party::Property).map(drop)
             }
             Duty::Board => {
                 let board = [Role::Property, Role::Committee];
-                self.require_role(author, &board, Party::Board).map(drop)
+                self.fund.require_role(author, &board, Party::Board).map(drop)
             }
             Duty::LeaderThen(leader, _) | Duty::LeaderThenBoard(leader) => {
                 if author == *leader {
@@ -462,13 +443,14 @@ impl Fund {
     }
 
     fn require_approver(&self, duty: &Duty, author: MemberId, by: MemberId) -> Result<(), Refusal> {
-        let role = self.member(author)?.role;
+        let role = self.fund.member(author)?.role;
         let (allowed, needed) = match duty {
             Duty::Custodian(_) => (role.is_organisation(), Party::OtherOrganisation),
             Duty::Custodians { to, .. } => (author == *to, Party::OtherChannelCustodian),
             Duty::PropertyThenCommittee => (role == Role::Committee, Party::Committee),
             Duty::Board => (
-                matches!(role, Role::Property | Role::Committee) && role != self.member(by)?.role,
+                matches!(role, Role::Property | Role::Committee)
+                    && role != self.fund.member(by)?.role,
                 Party::OtherOfBoard,
             ),
             Duty::LeaderThen(_, approver) => (author == *approver, Party::ChannelCustodian),
@@ -480,15 +462,11 @@ impl Fund {
     }
 
     /// The member that a movement pays, if it pays one.
-    fn paid_by(
-        &self,
-        context: &Context<'_>,
-        movement: &Movement,
-    ) -> Result<Option<MemberId>, Refusal> {
+    fn paid_by(&self, movement: &Movement) -> Result<Option<MemberId>, Refusal> {
         Ok(match movement {
             Movement::PayOut { group_buy, to, .. } => {
-                let Some(open) = self.group_buys.get(group_buy) else {
-                    return Err(no_group_buy(context, *group_buy));
+                let Some(open) = self.fund.group_buys.get(group_buy) else {
+                    return Err(no_group_buy(&self.act, *group_buy));
                 };
                 match to {
                     PayTo::Supplier => Some(open.filing.supplier),
@@ -505,56 +483,56 @@ impl Fund {
         })
     }
 
-    fn perform(&mut self, context: &mut Context<'_>, movement: &Movement) -> Result<(), Refusal> {
-        context.charge(1);
+    fn perform(&mut self, movement: &Movement) -> Result<(), Refusal> {
+        self.act.charge(1);
         match movement {
             Movement::Identify { payment, group_buy, shares } => {
-                self.at_desk(context, *group_buy, |desk| desk.identify(*payment, shares))
+                self.at_desk(*group_buy, |desk| desk.identify(*payment, shares))
             }
             Movement::ReturnUnidentified { payment, payout } => {
                 let unidentified = AccountId::Unidentified(*payment);
                 // Back the way it came, and no other.
-                let came_by = channel_of(context, payment)?;
+                let came_by = channel_of(&self.act, payment)?;
                 if !self.accounts.contains(&unidentified) || came_by != payout.channel {
                     return Err(Refusal::PaymentUnknown { number: payment.to_string() });
                 }
-                self.pay(context, Source::chain(unidentified), payout)
+                self.pay(Source::chain(unidentified), payout)
             }
             Movement::Refund { group_buy, items } => {
                 for item in items {
                     let payout = Payout {
-                        channel: channel_of(context, &item.payment)?,
+                        channel: channel_of(&self.act, &item.payment)?,
                         number: item.number,
                         amount: item.amount,
                     };
-                    self.at_desk(context, *group_buy, |desk| desk.take_from_payment(item))?;
+                    self.at_desk(*group_buy, |desk| desk.take_from_payment(item))?;
                     let source = Source {
                         group_buy: Some(*group_buy),
                         account: AccountId::Refund(item.household),
                         gives_back: Some(item.payment),
                     };
-                    self.pay(context, source, &payout)?;
+                    self.pay(source, &payout)?;
                 }
                 Ok(())
             }
             Movement::DecideGoods(note) => {
-                let wait = self.policy.goods_note_wait;
-                self.at_desk(context, note.group_buy, |desk| {
+                let wait = self.fund.policy.goods_note_wait;
+                self.at_desk(note.group_buy, |desk| {
                     desk.require_phase(Phase::Ordered)?;
                     desk.check_note(note)?;
                     let signed = desk.group_buy.header.note.as_ref().map(|half| half.at);
                     let at = signed.unwrap_or(desk.group_buy.filing.deliver_by).after(wait);
-                    if desk.context.now < at {
+                    if desk.act.now < at {
                         return Err(Refusal::TooEarly { at });
                     }
                     desk.receive(note)
                 })
             }
             Movement::Deliver { group_buy, households, .. } => {
-                self.at_desk(context, *group_buy, |desk| desk.deliver_by_evidence(households))
+                self.at_desk(*group_buy, |desk| desk.deliver_by_evidence(households))
             }
             Movement::Settle { group_buy, payable } => {
-                self.at_desk(context, *group_buy, |desk| desk.settle(*payable))
+                self.at_desk(*group_buy, |desk| desk.settle(*payable))
             }
             Movement::PayOut { group_buy, to, payout } => {
                 let account = match to {
@@ -564,75 +542,68 @@ impl Fund {
                         .map(|part| AccountId::Fee(*part))
                         .ok_or(Refusal::PayoutUnknown { number: payout.number.to_string() })?,
                 };
-                self.at_desk(context, *group_buy, |desk| desk.require_phase(Phase::Settled))?;
+                self.at_desk(*group_buy, |desk| desk.require_phase(Phase::Settled))?;
                 let source = Source { group_buy: Some(*group_buy), account, gives_back: None };
-                self.pay(context, source, payout)
+                self.pay(source, payout)
             }
-            Movement::Cancel { group_buy } => {
-                self.at_desk(context, *group_buy, |desk| desk.cancel())
-            }
-            Movement::Bounce { payout, receipt } => self.bounce(context, *payout, receipt),
+            Movement::Cancel { group_buy } => self.at_desk(*group_buy, |desk| desk.cancel()),
+            Movement::Bounce { payout, receipt } => self.bounce(*payout, receipt),
             Movement::PayUnclaimed { group_buy, beneficiary, payout } => {
                 let unclaimed = AccountId::Unclaimed(*group_buy, *beneficiary);
-                self.pay(context, Source::chain(unclaimed), payout)
+                self.pay(Source::chain(unclaimed), payout)
             }
             Movement::Transfer { from, to } => {
-                self.policy.channel(*to)?;
+                self.fund.policy.channel(*to)?;
                 if from.channel == *to {
                     return Err(Refusal::NoOrders {});
                 }
-                self.pay(context, Source::chain(AccountId::Custody(*to)), from)
+                self.pay(Source::chain(AccountId::Custody(*to)), from)
             }
             Movement::ChannelFee { fee, .. } => {
-                self.pay(context, Source::chain(AccountId::ChannelFee(fee.channel)), fee)
+                self.pay(Source::chain(AccountId::ChannelFee(fee.channel)), fee)
             }
             Movement::BearChannelFee { group_buy, channel, amount } => {
                 self.require_amount(*amount)?;
                 let (fee, kept) =
                     (AccountId::Fee(FeePart::Property), AccountId::ChannelFee(*channel));
-                self.at_desk(context, *group_buy, |desk| {
+                self.at_desk(*group_buy, |desk| {
                     desk.require_phase(Phase::Settled)?;
                     desk.book(fee, kept, *amount)
                 })
             }
             Movement::TopUpChannelFee { receipt } => {
-                self.receive(context, AccountId::ChannelFee(receipt.channel), receipt)
+                self.receive(AccountId::ChannelFee(receipt.channel), receipt)
             }
             Movement::Difference { missing, .. } => {
-                self.pay(context, Source::chain(AccountId::Difference(missing.channel)), missing)
+                self.pay(Source::chain(AccountId::Difference(missing.channel)), missing)
             }
             Movement::ChargeDifference { channel, member, amount, .. } => {
-                self.member(*member)?;
+                self.fund.member(*member)?;
                 self.require_amount(*amount)?;
                 let (owed, missing) =
                     (AccountId::Receivable(*member), AccountId::Difference(*channel));
-                self.books().book(context, owed, missing, *amount)
+                self.book(owed, missing, *amount)
             }
             Movement::FoundDifference { receipt } => {
-                self.receive(context, AccountId::Difference(receipt.channel), receipt)
+                self.receive(AccountId::Difference(receipt.channel), receipt)
             }
             Movement::RepayReceivable { member, receipt } => {
-                self.receive(context, AccountId::Receivable(*member), receipt)
+                self.receive(AccountId::Receivable(*member), receipt)
             }
             Movement::GiveReserve { purpose, receipt } => {
-                self.receive(context, AccountId::Reserve(*purpose), receipt)
+                self.receive(AccountId::Reserve(*purpose), receipt)
             }
             Movement::SpendReserve { purpose, payout, .. } => {
-                self.pay(context, Source::chain(AccountId::Reserve(*purpose)), payout)
+                self.pay(Source::chain(AccountId::Reserve(*purpose)), payout)
             }
         }
     }
 
     /// `account` / Custody, under a number that is used once.
-    fn pay(
-        &mut self,
-        context: &mut Context<'_>,
-        source: Source,
-        payout: &Payout,
-    ) -> Result<(), Refusal> {
+    fn pay(&mut self, source: Source, payout: &Payout) -> Result<(), Refusal> {
         let Source { group_buy, account, gives_back } = source;
         let Payout { channel, number, amount } = *payout;
-        self.policy.channel(channel)?;
+        self.fund.policy.channel(channel)?;
         self.require_amount(amount)?;
         let content = Domain::Payment.digest(&[&encode(&(group_buy, account, *payout))]);
         let after_closing = self.after_closing(group_buy, account)?;
@@ -645,33 +616,23 @@ impl Fund {
             gives_back,
             amount,
         };
-        self.use_number(context, number, record)?;
+        self.use_number(number, record)?;
         let custody = AccountId::Custody(channel);
         match group_buy {
-            Some(id) => self.at_desk(context, id, |desk| desk.book(account, custody, amount)),
-            None => self.books().book(context, account, custody, amount),
+            Some(id) => self.at_desk(id, |desk| desk.book(account, custody, amount)),
+            None => self.book(account, custody, amount),
         }
     }
 
     /// Custody / `account`, under a number that is used once.
-    fn receive(
-        &mut self,
-        context: &mut Context<'_>,
-        account: AccountId,
-        receipt: &Receipt,
-    ) -> Result<(), Refusal> {
-        self.take_number(context, receipt)?;
+    fn receive(&mut self, account: AccountId, receipt: &Receipt) -> Result<(), Refusal> {
+        self.take_number(receipt)?;
         let custody = AccountId::Custody(receipt.channel);
-        self.books().book(context, custody, account, receipt.amount)
+        self.book(custody, account, receipt.amount)
     }
 
     /// A payout came back: to the account it was paid from, or to Unclaimed once that is gone (G42).
-    fn bounce(
-        &mut self,
-        context: &mut Context<'_>,
-        payout: PaymentNo,
-        receipt: &Receipt,
-    ) -> Result<(), Refusal> {
+    fn bounce(&mut self, payout: PaymentNo, receipt: &Receipt) -> Result<(), Refusal> {
         let unknown = || Refusal::PayoutUnknown { number: payout.to_string() };
         let Some(PermanentRecord::Paid {
             group_buy,
@@ -680,7 +641,7 @@ impl Fund {
             gives_back,
             amount,
             ..
-        }) = context.permanent(&PermanentId::Payment(payout))
+        }) = self.act.permanent(&PermanentId::Payment(payout))
         else {
             return Err(unknown());
         };
@@ -689,20 +650,20 @@ impl Fund {
         }
         // Once: or the same payout could be paid again and again, from money that never came back.
         let bounced = PermanentId::Bounced(payout);
-        if context.permanent(&bounced).is_some() {
+        if self.act.permanent(&bounced).is_some() {
             return Err(Refusal::PaymentNumberUsed { number: payout.to_string() });
         }
-        self.take_number(context, receipt)?;
-        context.permanent.insert(bounced, PermanentRecord::Bounced(receipt.number));
+        self.take_number(receipt)?;
+        self.act.use_up(bounced, PermanentRecord::Bounced(receipt.number));
         let custody = AccountId::Custody(receipt.channel);
-        match group_buy.filter(|id| self.group_buys.contains(id)) {
-            Some(id) => self.at_desk(context, id, |desk| {
+        match group_buy.filter(|id| self.fund.group_buys.contains(id)) {
+            Some(id) => self.at_desk(id, |desk| {
                 if let (AccountId::Refund(tag), Some(payment)) = (account, gives_back) {
                     desk.put_back_to_payment(payment, &tag, amount);
                 }
                 desk.book(custody, account, amount)
             }),
-            None => self.books().book(context, custody, after_closing, amount),
+            None => self.book(custody, after_closing, amount),
         }
     }
 
@@ -713,13 +674,21 @@ impl Fund {
         account: AccountId,
     ) -> Result<AccountId, Refusal> {
         let Some(id) = group_buy else { return Ok(account) };
-        let open = self.group_buys.get(&id).ok_or(Refusal::GroupBuyUnknown {})?;
+        let open = self.fund.group_buys.get(&id).ok_or(Refusal::GroupBuyUnknown {})?;
         let beneficiary = match account {
             AccountId::Refund(tag) => Beneficiary::Household(tag),
             AccountId::Fee(part) => Beneficiary::Payee(open.filing.payee(part, open.header.leader)),
             _ => Beneficiary::Supplier(open.filing.supplier),
         };
         Ok(AccountId::Unclaimed(id, beneficiary))
+    }
+}
+
+impl Fund {
+    /// When a proposal that nobody approves lapses (G2).
+    pub(super) fn lapse_of(&self, id: &TransactionId, pending: &PendingMovement) -> Deadline {
+        let at = pending.at.after(self.policy.proposal_lapses_after);
+        Deadline { at, kind: DeadlineKind::ProposalLapses(*id) }
     }
 }
 
@@ -740,8 +709,8 @@ impl Source {
 }
 
 /// The channel that a payment came by.
-fn channel_of(context: &Context<'_>, payment: &PaymentNo) -> Result<ChannelId, Refusal> {
-    match context.permanent(&PermanentId::Payment(*payment)) {
+fn channel_of(act: &Act<'_>, payment: &PaymentNo) -> Result<ChannelId, Refusal> {
+    match act.permanent(&PermanentId::Payment(*payment)) {
         Some(PermanentRecord::Received { channel, .. }) => Ok(channel),
         _ => Err(Refusal::PaymentUnknown { number: payment.to_string() }),
     }

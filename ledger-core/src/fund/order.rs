@@ -2,7 +2,7 @@
 
 use super::{
     account::AccountId,
-    desk::Desk,
+    draft::Desk,
     filing::OfferIndex,
     group_buy::{
         BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, Household, ORDER_LINES_MAX, Order, OrderLine, Phase,
@@ -64,7 +64,7 @@ impl Desk<'_, '_> {
         self.require_phase(Phase::Open)?;
         self.require_filing(filing)?;
         let cut_off = self.group_buy.filing.cut_off;
-        if self.context.now >= cut_off {
+        if self.act.now >= cut_off {
             return Err(Refusal::CutOffPassed { cut_off });
         }
         let mut repeated = None;
@@ -75,7 +75,7 @@ impl Desk<'_, '_> {
             } else {
                 repeated = Some(request.order);
             }
-            self.context.require_work_left()?;
+            self.act.require_work_left()?;
         }
         match (changed, repeated) {
             (true, _) => Ok(()),
@@ -86,7 +86,7 @@ impl Desk<'_, '_> {
 
     /// Whether the order changed anything.
     fn place_order(&mut self, request: &OrderRequest) -> Result<bool, Refusal> {
-        self.context.charge(1 + request.lines.len());
+        self.act.charge(1 + request.lines.len());
         let order = || request.order.to_string();
         let existing = self.group_buy.orders.get(&request.order);
         match (existing, request.replaces) {
@@ -234,7 +234,7 @@ impl Desk<'_, '_> {
                 *sum = sum.saturating_add(u64::from(line.quantity.get()));
             }
         }
-        self.context.charge(work);
+        self.act.charge(work);
         taken
     }
 
@@ -273,7 +273,7 @@ impl Desk<'_, '_> {
             work += order.lines.len();
             sum = sum.saturating_add(self.order_total(order).unwrap_or(Fen::new(u64::MAX)));
         }
-        self.context.charge(work);
+        self.act.charge(work);
         sum
     }
 

@@ -2,11 +2,10 @@
 
 use super::{
     account::AccountId,
-    desk::{Context, Desk},
+    draft::{Desk, Draft},
     group_buy::{BATCH_MAX, Payment, PaymentRecord, PaymentState, Phase},
     movement::Receipt,
     permanent::{PermanentId, PermanentRecord},
-    state::Fund,
 };
 use crate::{
     codec::{Decode, Encode, List, encode},
@@ -51,7 +50,7 @@ impl Desk<'_, '_> {
     }
 
     fn record_payment(&mut self, record: &PaymentRecord) -> Result<bool, Refusal> {
-        self.context.charge(1 + record.shares.len());
+        self.act.charge(1 + record.shares.len());
         self.policy.channel(record.channel)?;
         let entered = record.digest();
         let number = || record.number.to_string();
@@ -63,7 +62,7 @@ impl Desk<'_, '_> {
             };
         }
         if self.recorded.contains(&record.number)
-            || self.context.permanent(&PermanentId::Payment(record.number)).is_some()
+            || self.act.permanent(&PermanentId::Payment(record.number)).is_some()
         {
             return Err(Refusal::PaymentNumberUsed { number: number() });
         }
@@ -112,8 +111,8 @@ impl Desk<'_, '_> {
             return Err(Refusal::PaymentUnknown { number: number() });
         };
         let channel = payment.record.channel;
-        self.policy.require_custodian(channel, self.context.author)?;
-        self.context.charge(1 + payment.record.shares.len());
+        self.policy.require_custodian(channel, self.act.author)?;
+        self.act.charge(1 + payment.record.shares.len());
         if payment.state != PaymentState::Recorded {
             return if payment.entered == confirmation.record {
                 Ok(false)
@@ -131,7 +130,7 @@ impl Desk<'_, '_> {
         // Money that came too late never counts towards the group buy; it goes back (G28).
         let in_time = self.group_buy.header.phase == Phase::Open
             && record.paid_at <= filing.cut_off
-            && self.context.now <= filing.confirm_by;
+            && self.act.now <= filing.confirm_by;
         if in_time {
             for share in &record.shares {
                 self.book(
@@ -154,7 +153,7 @@ impl Desk<'_, '_> {
             payment.state = state;
         }
         self.recorded.remove(&confirmation.number);
-        self.context.permanent.insert(
+        self.act.use_up(
             PermanentId::Payment(record.number),
             PermanentRecord::Received {
                 content: confirmation.record,
@@ -174,11 +173,11 @@ impl Desk<'_, '_> {
     ) -> Result<(), Refusal> {
         let unknown = || Refusal::PaymentUnknown { number: number.to_string() };
         let payment = self.group_buy.payments.get(&number).ok_or_else(unknown)?;
-        self.policy.require_custodian(payment.record.channel, self.context.author)?;
+        self.policy.require_custodian(payment.record.channel, self.act.author)?;
         if payment.state != PaymentState::Recorded || payment.entered != *record {
             return Err(Refusal::PaymentNotPending { number: number.to_string() });
         }
-        self.context.charge(1);
+        self.act.charge(1);
         self.group_buy.payments.remove(&number);
         self.recorded.remove(&number);
         Ok(())
@@ -193,17 +192,12 @@ fn finish_batch(changed: bool, repeated: Option<PaymentNo>) -> Result<(), Refusa
     }
 }
 
-impl Fund {
+impl Draft<'_> {
     /// Books money whose payer is not known yet (G29).
-    pub(super) fn receive_unidentified(
-        &mut self,
-        context: &mut Context<'_>,
-        receipt: &Receipt,
-    ) -> Result<(), Refusal> {
-        self.policy.require_custodian(receipt.channel, context.author)?;
-        self.take_number(context, receipt)?;
-        self.books().book(
-            context,
+    pub(super) fn receive_unidentified(&mut self, receipt: &Receipt) -> Result<(), Refusal> {
+        self.fund.policy.require_custodian(receipt.channel, self.act.author)?;
+        self.take_number(receipt)?;
+        self.book(
             AccountId::Custody(receipt.channel),
             AccountId::Unidentified(receipt.number),
             receipt.amount,
@@ -211,23 +205,19 @@ impl Fund {
     }
 
     /// Uses up the number of money that came in.
-    pub(super) fn take_number(
-        &self,
-        context: &mut Context<'_>,
-        receipt: &Receipt,
-    ) -> Result<(), Refusal> {
+    pub(super) fn take_number(&mut self, receipt: &Receipt) -> Result<(), Refusal> {
         let Receipt { channel, number, amount, received_at: at } = *receipt;
-        self.policy.channel(channel)?;
+        self.fund.policy.channel(channel)?;
         self.require_amount(amount)?;
         let content = Domain::Payment.digest(&[&encode(receipt)]);
         let record = PermanentRecord::Received { content, channel, amount, at };
-        self.use_number(context, number, record)
+        self.use_number(number, record)
     }
 
     pub(super) fn require_amount(&self, amount: Fen) -> Result<(), Refusal> {
         if amount == Fen::ZERO {
             Err(Refusal::ZeroAmount {})
-        } else if amount > self.policy.payment_max {
+        } else if amount > self.fund.policy.payment_max {
             Err(Refusal::AmountTooLarge {})
         } else {
             Ok(())
@@ -236,13 +226,12 @@ impl Fund {
 
     /// Uses up a number for ever (identifiers are idempotency keys).
     pub(super) fn use_number(
-        &self,
-        context: &mut Context<'_>,
+        &mut self,
         number: PaymentNo,
         record: PermanentRecord,
     ) -> Result<(), Refusal> {
         let id = PermanentId::Payment(number);
-        match context.permanent(&id) {
+        match self.act.permanent(&id) {
             Some(known) if known == record => {
                 Err(Refusal::PaymentExists { number: number.to_string() })
             }
@@ -251,7 +240,7 @@ impl Fund {
                 Err(Refusal::PaymentNumberUsed { number: number.to_string() })
             }
             None => {
-                context.permanent.insert(id, record);
+                self.act.use_up(id, record);
                 Ok(())
             }
         }

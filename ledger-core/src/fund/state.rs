@@ -2,12 +2,10 @@
 
 use super::{
     account::AccountId,
-    desk::{Books, Context, Desk},
     group_buy::GroupBuy,
     lifecycle::{Deadline, deadline_of},
     member::{Member, Policy, Role},
     movement::PendingMovement,
-    permanent::PermanentId,
 };
 use crate::{
     accounting::{Account, AccountName as _, Totals},
@@ -82,40 +80,6 @@ impl Fund {
         self.accounts.get(account).map_or(Fen::ZERO, |held| held.balance(account.side()))
     }
 
-    /// Lets `work` change one group buy and the books, then keeps its deadline up to date.
-    pub(super) fn at_desk<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        id: GroupBuyId,
-        work: impl FnOnce(&mut Desk<'_, '_>) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let Some(shared) = self.group_buys.get_mut(&id) else {
-            return Err(no_group_buy(context, id));
-        };
-        let group_buy = Arc::make_mut(shared);
-        let before = deadline_of(group_buy, &self.policy);
-        let mut desk = Desk {
-            group_buy,
-            books: Books { chain: &mut self.accounts, totals: &mut self.totals },
-            members: &self.members,
-            policy: &self.policy,
-            recorded: &mut self.recorded,
-            context,
-        };
-        let result = work(&mut desk)?;
-        let after = deadline_of(desk.group_buy, &self.policy);
-        if before != after {
-            before.map(|deadline| self.deadlines.remove(&deadline));
-            after.map(|deadline| self.deadlines.insert(deadline));
-        }
-        Ok(result)
-    }
-
-    /// Books between accounts of the chain.
-    pub(super) fn books(&mut self) -> Books<'_> {
-        Books { chain: &mut self.accounts, totals: &mut self.totals }
-    }
-
     /// The deadlines as the tables give them, for loading.
     pub(crate) fn all_deadlines(&self) -> OrdSet<Deadline> {
         let group_buys = self
@@ -138,13 +102,5 @@ impl Fund {
             totals.replace(side, Fen::ZERO, account.balance(side)).ok()?;
         }
         Some(totals)
-    }
-}
-
-/// Why a group buy is not open.
-pub(super) fn no_group_buy(context: &Context<'_>, id: GroupBuyId) -> Refusal {
-    match context.permanent(&PermanentId::GroupBuy(id)) {
-        Some(_) => Refusal::GroupBuyClosed {},
-        None => Refusal::GroupBuyUnknown {},
     }
 }

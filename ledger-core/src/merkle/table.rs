@@ -12,6 +12,7 @@
 //!
 //! Source: DESIGN D8; docs/wire-format.md section 6.
 
+use super::changes::{Changes, Slot};
 use crate::{
     codec::{Decode, Encode, decode, encode},
     crypto::{Digest, Domain},
@@ -214,6 +215,12 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
     /// The record in a slot.
     #[must_use]
     pub fn slot(&self, slot: u32) -> Option<&V> {
+        self.entry(slot).map(|(_, record)| record)
+    }
+
+    /// Key and record in a slot.
+    #[must_use]
+    pub fn entry(&self, slot: u32) -> Option<(&K, &V)> {
         if slot >= self.slot_count {
             return None;
         }
@@ -222,7 +229,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
             tree = tree.child(is_right(slot, level));
         }
         match tree {
-            Tree::Leaf(leaf) => Some(&leaf.record),
+            Tree::Leaf(leaf) => Some((&leaf.key, &leaf.record)),
             Tree::Empty | Tree::Inner(_) => None,
         }
     }
@@ -301,15 +308,68 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
         Some(record)
     }
 
+    /// Makes what was planned with an [`Overlay`](super::Overlay) of this very table.
+    pub fn make(&mut self, changes: Changes<K, V>) {
+        for (slot, change) in changes.slots {
+            while self.slot_count <= slot {
+                let new = self.add_slot();
+                self.free.insert(new);
+            }
+            let leaf = match change {
+                Slot::Record(key, record) => {
+                    self.free.remove(&slot);
+                    Tree::Leaf(Arc::new(Leaf { hash: None, key, record }))
+                }
+                Slot::Free => {
+                    self.free.insert(slot);
+                    Tree::Empty
+                }
+            };
+            let key = match &leaf {
+                Tree::Leaf(leaf) => Some(leaf.key.clone()),
+                Tree::Empty | Tree::Inner(_) => None,
+            };
+            let before = std::mem::replace(self.leaf_mut(slot), leaf);
+            if let Tree::Leaf(before) = before
+                && key.as_ref() != Some(&before.key)
+            {
+                // The key may stand in another slot by now.
+                if self.index.get(&before.key) == Some(&slot) {
+                    self.index.remove(&before.key);
+                }
+                let Leaf { record, .. } = Arc::unwrap_or_clone(before);
+                self.removed.push((slot, record));
+            }
+            if let Some(key) = key {
+                self.index.insert(key, slot);
+            }
+        }
+    }
+
+    /// The smallest free slot from `from` on.
+    pub(super) fn free_slot_from(&self, from: u32) -> Option<u32> {
+        self.free.range(from..).next().copied()
+    }
+
     /// All records in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        let mut ahead = vec![&self.tree];
+        self.entries().map(|(_, key, record)| (key, record))
+    }
+
+    /// All records with their slots.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, &K, &V)> {
+        // At the lowest level a node's place is its slot.
+        let mut ahead = vec![(0u32, &self.tree)];
         std::iter::from_fn(move || {
             loop {
-                match ahead.pop()? {
+                let (place, tree) = ahead.pop()?;
+                match tree {
                     Tree::Empty => {}
-                    Tree::Leaf(leaf) => return Some((&leaf.key, &leaf.record)),
-                    Tree::Inner(inner) => ahead.extend([&inner.right, &inner.left]),
+                    Tree::Leaf(leaf) => return Some((place, &leaf.key, &leaf.record)),
+                    Tree::Inner(inner) => {
+                        let (left, right) = (place.wrapping_mul(2), place.wrapping_mul(2) | 1);
+                        ahead.extend([(right, &inner.right), (left, &inner.left)]);
+                    }
                 }
             }
         })

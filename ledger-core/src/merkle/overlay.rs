@@ -1,0 +1,277 @@
+//! Changes to a table that have not been made yet.
+//!
+//! A rule looks at the overlay as if it were the table, and what it changes stays here until somebody
+//! carries it out ([`Table::make`]) or drops it. Slots are given out as the table itself would.
+
+use super::{
+    changes::{Changes, Slot},
+    table::{Record, Table},
+};
+use crate::codec::Encode;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A table, and what is to change about it.
+#[derive(Debug)]
+pub struct Overlay<'a, K: Ord, V> {
+    table: &'a Table<K, V>,
+    slots: BTreeMap<u32, Slot<K, V>>,
+    /// Keys whose slot is not what the table says.
+    keys: BTreeMap<K, Option<u32>>,
+    /// Slots that were freed here and not taken again.
+    freed: BTreeSet<u32>,
+    /// Free slots of the table below this one have been taken.
+    free_from: u32,
+    slot_count: u32,
+    len: usize,
+}
+
+impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
+    /// A table of which nothing is to change yet.
+    #[must_use]
+    pub fn new(table: &'a Table<K, V>) -> Self {
+        Self {
+            table,
+            slots: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            freed: BTreeSet::new(),
+            free_from: 0,
+            slot_count: table.slot_count(),
+            len: table.len(),
+        }
+    }
+
+    /// What is to change.
+    #[must_use]
+    pub fn into_changes(self) -> Changes<K, V> {
+        Changes { slots: self.slots }
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The slot of `key`.
+    #[must_use]
+    pub fn slot_of(&self, key: &K) -> Option<u32> {
+        match self.keys.get(key) {
+            Some(slot) => *slot,
+            None => self.table.slot_of(key),
+        }
+    }
+
+    /// Whether there is a record under `key`.
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
+        self.slot_of(key).is_some()
+    }
+
+    /// The record under `key`.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&V> {
+        self.slot(self.slot_of(key)?)
+    }
+
+    /// The record in a slot.
+    #[must_use]
+    pub fn slot(&self, slot: u32) -> Option<&V> {
+        match self.slots.get(&slot) {
+            Some(Slot::Record(_, record)) => Some(record),
+            Some(Slot::Free) => None,
+            None => self.table.slot(slot),
+        }
+    }
+
+    /// The record under `key`, to change it.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.slot_mut(self.slot_of(key)?)
+    }
+
+    /// The record in a slot, to change it.
+    pub fn slot_mut(&mut self, slot: u32) -> Option<&mut V> {
+        if !self.slots.contains_key(&slot) {
+            let (key, record) = self.table.entry(slot)?;
+            self.slots.insert(slot, Slot::Record(key.clone(), record.clone()));
+        }
+        match self.slots.get_mut(&slot) {
+            Some(Slot::Record(_, record)) => Some(record),
+            Some(Slot::Free) | None => None,
+        }
+    }
+
+    /// Inserts or replaces the record under `key` and returns its slot.
+    pub fn insert(&mut self, key: K, record: V) -> u32 {
+        let slot = match self.slot_of(&key) {
+            Some(slot) => slot,
+            None => {
+                let slot = self.take_slot();
+                self.keys.insert(key.clone(), Some(slot));
+                self.len += 1;
+                slot
+            }
+        };
+        self.slots.insert(slot, Slot::Record(key, record));
+        slot
+    }
+
+    /// The smallest free slot, or a new one: as [`Table::insert`] takes it.
+    fn take_slot(&mut self) -> u32 {
+        let of_table = self.table.free_slot_from(self.free_from);
+        match (self.freed.first().copied(), of_table) {
+            (Some(freed), other) if other.is_none_or(|other| freed < other) => {
+                self.freed.remove(&freed);
+                freed
+            }
+            (_, Some(free)) => {
+                self.free_from = free.saturating_add(1);
+                free
+            }
+            (_, None) => {
+                let slot = self.slot_count;
+                self.slot_count = slot.checked_add(1).expect("tables stay below 2^32 slots");
+                slot
+            }
+        }
+    }
+
+    /// Takes a record out and frees its slot.
+    pub fn remove(&mut self, key: &K) -> Option<V> {
+        let slot = self.slot_of(key)?;
+        let record = match self.slots.insert(slot, Slot::Free) {
+            Some(Slot::Record(_, record)) => Some(record),
+            Some(Slot::Free) => None,
+            None => self.table.slot(slot).cloned(),
+        };
+        self.keys.insert(key.clone(), None);
+        self.freed.insert(slot);
+        self.len -= 1;
+        record
+    }
+
+    /// All records in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        let mut table = self.table.entries().peekable();
+        let mut ours = self.slots.iter().peekable();
+        std::iter::from_fn(move || {
+            loop {
+                let theirs = table.peek().map(|(slot, ..)| *slot);
+                match ours.peek().map(|(slot, _)| **slot) {
+                    Some(slot) if theirs.is_none_or(|theirs| slot <= theirs) => {
+                        if theirs == Some(slot) {
+                            table.next();
+                        }
+                        if let Some((_, Slot::Record(key, record))) = ours.next() {
+                            return Some((key, record));
+                        }
+                    }
+                    _ => return table.next().map(|(_, key, record)| (key, record)),
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{merkle::StateWrite, types::Fen};
+    use proptest::{collection::vec, prelude::*};
+
+    crate::merkle::record_by_encoding!(Fen);
+
+    #[derive(Debug, Clone)]
+    enum Op {
+        Insert(u8, u64),
+        Change(u8, u64),
+        Remove(u8),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            (0u8..24, any::<u64>()).prop_map(|(key, value)| Op::Insert(key, value)),
+            (0u8..24, any::<u64>()).prop_map(|(key, value)| Op::Change(key, value)),
+            (0u8..24).prop_map(Op::Remove),
+        ]
+    }
+
+    fn change(table: &mut Table<u8, Fen>, op: &Op) {
+        match *op {
+            Op::Insert(key, value) => drop(table.insert(key, Fen::new(value))),
+            Op::Change(key, value) => {
+                if let Some(record) = table.get_mut(&key) {
+                    *record = Fen::new(value);
+                }
+            }
+            Op::Remove(key) => drop(table.remove(&key)),
+        }
+    }
+
+    fn store(disk: &mut BTreeMap<Vec<u8>, Vec<u8>>, writes: Vec<StateWrite>) {
+        for StateWrite { key, value } in writes {
+            match value {
+                Some(value) => drop(disk.insert(key, value)),
+                None => drop(disk.remove(&key)),
+            }
+        }
+    }
+
+    proptest! {
+        /// Whatever is done to an overlay and then carried out leaves the table as if it had been done to
+        /// it at once: the same records in the same slots, the same bytes on disk, the same commitment.
+        #[test]
+        fn what_is_carried_out_is_what_the_table_would_have_become(
+            before in vec(op(), 0..60),
+            plans in vec(vec(op(), 0..20), 1..4),
+        ) {
+            let mut table = Table::default();
+            for op in &before {
+                change(&mut table, op);
+            }
+            let mut disk = BTreeMap::new();
+            let mut written = Vec::new();
+            table.commit(b"t", &mut written);
+            store(&mut disk, written);
+            let mut expected = table.clone();
+            for plan in &plans {
+                let mut overlay = Overlay::new(&table);
+                for op in plan {
+                    change(&mut expected, op);
+                    match *op {
+                        Op::Insert(key, value) => {
+                            let slot = overlay.insert(key, Fen::new(value));
+                            prop_assert_eq!(Some(slot), expected.slot_of(&key));
+                        }
+                        Op::Change(key, value) => {
+                            if let Some(record) = overlay.get_mut(&key) {
+                                *record = Fen::new(value);
+                            }
+                        }
+                        Op::Remove(key) => drop(overlay.remove(&key)),
+                    }
+                    prop_assert_eq!(overlay.len(), expected.len());
+                    prop_assert!(overlay.iter().eq(expected.iter()));
+                    for key in 0..24 {
+                        prop_assert_eq!(overlay.get(&key), expected.get(&key));
+                        prop_assert_eq!(overlay.slot_of(&key), expected.slot_of(&key));
+                    }
+                }
+                let changes = overlay.into_changes();
+                table.make(changes);
+            }
+            let (mut writes, mut expected_writes) = (Vec::new(), Vec::new());
+            let commitment = table.commit(b"t", &mut writes);
+            prop_assert_eq!(commitment, expected.commit(b"t", &mut expected_writes));
+            let mut expected_disk = disk.clone();
+            store(&mut disk, writes);
+            store(&mut expected_disk, expected_writes);
+            prop_assert_eq!(disk, expected_disk);
+        }
+    }
+}
