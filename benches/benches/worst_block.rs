@@ -2,7 +2,6 @@
 //! rehearsed; proposals that lapse together; transactions that a proposer refuses; a goods note of 4,000
 //! households.
 
-#[allow(dead_code, reason = "each program uses a part")]
 #[path = "../../ledger-core/tests/support/mod.rs"]
 mod support;
 

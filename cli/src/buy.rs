@@ -360,8 +360,15 @@ fn show(view: &OpenGroupBuy, names: &Names, tags: &Tags) -> String {
         header.line_count,
         header.held.to_yuan()
     );
+    let stuck = header.stuck.map_or_else(String::new, |why| {
+        say!(
+            "\nstuck: what was due could not be done (reason {why}); no time limit acts on it until a member \
+             takes the next step; please report it to the developers",
+            "\n卡住：到期的事项未能执行（原因 {why}）；在成员推进之前，期限不再自动生效；请报告开发者"
+        )
+    });
     let filing = facts(&view.filing, names);
-    format!("{stand}\n\n{filing}\n\n{tallies}\n\n{accounts}")
+    format!("{stand}{stuck}\n\n{filing}\n\n{tallies}\n\n{accounts}")
 }
 
 /// A filing as a leader writes it.

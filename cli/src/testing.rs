@@ -69,6 +69,7 @@ pub(crate) fn group_buy() -> OpenGroupBuy {
         deliveries_left: 0,
         last_delivery: TimestampMs::ZERO,
         held: Fen::ZERO,
+        stuck: None,
     };
     OpenGroupBuy {
         id: filing.group_buy,

@@ -80,6 +80,9 @@ pub struct SystemEntry {
     pub deadline: Deadline,
     /// What remains of the group buy, if it closed.
     pub seal: Option<Seal>,
+    /// Why nothing was done: the number of the refusal, or 0 where the rule itself was wrong. The group buy
+    /// is stuck then; all others go on.
+    pub stuck: Option<u16>,
 }
 
 /// What an entry begins with if it is a transaction: the number of that variant of [`Entry`].

@@ -12,8 +12,8 @@ use crate::{
     consensus::{Evidence, EvidenceKey, ValidatorSet},
     crypto::{BlockHash, ChainId, Digest, Domain, EntryHash, TransactionId},
     fund::{
-        Context, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Plan, Policy, Posting,
-        Reads, WORK_MAX, load_group_buy,
+        Context, Defect, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Plan, Policy,
+        Posting, Reads, WORK_MAX, load_group_buy,
     },
     merkle::{
         Frontier, LogNode, StateWrite, StoredRecord, Table, entry_hash, record_by_encoding,
@@ -171,6 +171,9 @@ pub enum InvalidBlock {
     /// Money appeared or vanished.
     #[error("what the fund has and what it owes differ after the block")]
     NotConserved,
+    /// A rule of ours is wrong: a transaction would book or bring about what it may not.
+    #[error(transparent)]
+    Defect(#[from] Defect),
     /// Executing it gives another header.
     #[error("field {field} of the header differs from what execution gives")]
     HeaderDiffers {
@@ -425,8 +428,8 @@ impl State {
         context: &mut Context<'_>,
         transaction: &VerifiedTransaction,
         plan: Plan,
-    ) {
-        self.fund.carry_out(context, plan);
+    ) -> Result<Vec<Posting>, Defect> {
+        let postings = self.fund.carry_out(context, plan)?;
         let (body, id) = (transaction.transaction(), transaction.id());
         let bucket = (body.expires.get() / LIVE_BUCKET_MS, body.author);
         if !self.live.contains(&bucket) {
@@ -437,6 +440,7 @@ impl State {
         }
         self.live_count += 1;
         *self.live_by_author.entry(body.author).or_insert(0) += 1;
+        Ok(postings)
     }
 
     /// Forgets the ids of transactions that have expired.
@@ -538,9 +542,13 @@ pub fn execute(
                 // It fits into a block of its own, so it waits for the next one.
                 break;
             }
-            Ok(mut plan) => {
-                let postings = std::mem::take(&mut plan.postings);
-                next.carry_out(&mut context, transaction, plan);
+            Ok(plan) => {
+                let postings = match next.carry_out(&mut context, transaction, plan) {
+                    Ok(postings) => postings,
+                    Err(defect) if judged => return Err(defect.into()),
+                    // It waits here until it expires; there is nothing that its author could do.
+                    Err(_) => continue,
+                };
                 ids.insert(transaction.id());
                 bytes_left -= stored_bytes;
                 included += 1;
@@ -562,6 +570,9 @@ pub fn execute(
     Ok(seal_block(next, context, proposed, evidence, entries, refused, considered))
 }
 
+/// Why a deadline is stuck that no refusal stands against: the rule itself is wrong.
+const BROKEN_RULE: u16 = 0;
+
 /// Runs due deadlines in their order until one does not fit. Returns whether there is room for more.
 fn run_deadlines(
     state: &mut State,
@@ -573,18 +584,28 @@ fn run_deadlines(
         if deadline.at > context.now {
             return true;
         }
-        let mut plan = match state.fund.plan_deadline(context, deadline) {
-            Ok(plan) => plan,
-            Err(refusal) => panic!("deadline {deadline:?} cannot be carried out: {refusal}"),
-        };
+        let planned = state.fund.plan_deadline(context, deadline);
         // Alone in a block every deadline fits, whatever it touches.
-        if context.work > 0 && context.work.saturating_add(plan.work) > WORK_MAX {
+        let work = planned.as_ref().map_or(1, |plan| plan.work);
+        if context.work > 0 && context.work.saturating_add(work) > WORK_MAX {
             return false;
         }
-        let (postings, seal) = (std::mem::take(&mut plan.postings), plan.closes.clone());
-        state.fund.carry_out(context, plan);
-        let entry =
-            ExecutedEntry::derived(&Entry::System(SystemEntry { deadline, seal }), postings);
+        let done = planned.map_err(|refusal| refusal.number()).and_then(|plan| {
+            let seal = plan.closes.clone();
+            let booked = state.fund.carry_out(context, plan);
+            booked.map(|postings| (postings, seal)).map_err(|_| BROKEN_RULE)
+        });
+        let (postings, seal, mut stuck) = match done {
+            Ok((postings, seal)) => (postings, seal, None),
+            Err(why) => (Vec::new(), None, Some(why)),
+        };
+        // What stays in the agenda would fall due for ever.
+        if state.fund.deadlines.contains(&deadline) {
+            let why = *stuck.get_or_insert(BROKEN_RULE);
+            state.fund.hold(deadline, why);
+        }
+        let entry = Entry::System(SystemEntry { deadline, seal, stuck });
+        let entry = ExecutedEntry::derived(&entry, postings);
         *bytes_left = bytes_left.saturating_sub(entry.stored_bytes());
         entries.push(entry);
     }
@@ -780,5 +801,139 @@ impl Reads for EmptyHistory {
     }
     fn transaction(&self, _: &TransactionId) -> Option<LogIndex> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        consensus::Validator,
+        crypto::SecretKey,
+        fund::{AccountId, Filing, Minimum, Offer, Phase, Role, ShortRule, Split},
+        types::{
+            BusinessDate, DurationMs, Fen, HouseholdTag, Quantity, Unit, UnitPrice, ValidatorIndex,
+            VotingPower,
+        },
+    };
+
+    const AT: TimestampMs = TimestampMs::new(1_000_000);
+
+    fn state() -> State {
+        let key = SecretKey::from_seed(&[1; 32]).public_key();
+        let member = |name: &str, role| Member {
+            name: name.parse().expect("a name"),
+            role,
+            key,
+            related: List::default(),
+            equivocations: 0,
+        };
+        let members = vec![member("property", Role::Property), member("leader", Role::Leader)];
+        let member = MemberId::ZERO;
+        let validators = vec![Validator { member, key, power: VotingPower::new(1) }];
+        let day = DurationMs::new(86_400_000);
+        let policy = Policy {
+            channels: List::default(),
+            auto_delivery_after: day,
+            goods_note_wait: day,
+            unclaimed_after: DurationMs::new(1_000),
+            proposal_lapses_after: day,
+            transaction_life_max: day,
+            heartbeat: day,
+            block_time_ahead_max: day,
+            block_time_behind_max: day,
+            payment_max: Fen::new(1_000_000),
+        };
+        let validators = ValidatorSet::new(validators).expect("one validator");
+        State::genesis(ChainId::new([7; 32]), AT, validators, members, policy).0
+    }
+
+    /// A group buy that has failed, whose books say that it holds so much.
+    fn failed(name: &str, held: u64) -> GroupBuy {
+        let price = UnitPrice::new;
+        let filing = Filing {
+            group_buy: name.parse().expect("a name"),
+            business_date: BusinessDate::new(20_260_105),
+            supplier: MemberId::ZERO,
+            delivery: MemberId::ZERO,
+            packing: MemberId::ZERO,
+            property: MemberId::ZERO,
+            offers: List::new(vec![Offer {
+                item: "apples".parse().expect("a name"),
+                unit: Unit::Piece,
+                price: price(100),
+                quote: price(100),
+                split: Split {
+                    goods: price(100),
+                    leader: price(0),
+                    property: price(0),
+                    delivery: price(0),
+                    packing: price(0),
+                },
+                stock: None,
+                cap: None,
+            }])
+            .expect("one offer"),
+            cut_off: AT,
+            confirm_by: AT,
+            deliver_by: AT,
+            minimum: Minimum::default(),
+            after_sale_window: DurationMs::new(1),
+            retention_basis_points: 0,
+            short_rule: ShortRule::Proportional,
+            relation_declared: false,
+        };
+        let mut group_buy = GroupBuy::filed(filing, MemberId::new(1), AT);
+        group_buy.header.phase = Phase::Failed;
+        group_buy.header.held = Fen::new(held);
+        group_buy
+    }
+
+    fn block(state: &State, ms: u64) -> Executed {
+        let time = state.tip.time.after(DurationMs::new(ms));
+        let proposed = Proposed { time, proposer: ValidatorIndex::ZERO, round: Round::ZERO };
+        let judged = OnRefusal::Fail;
+        execute(state.clone(), &EmptyHistory, proposed, &[], &[], judged).expect("a valid block")
+    }
+
+    fn said(executed: &Executed) -> Vec<SystemEntry> {
+        let entries = executed.entries.iter().map(|entry| entry.bytes.decode().expect("canonical"));
+        let system = |entry| match entry {
+            Entry::System(entry) => entry,
+            other => panic!("not a deadline: {other:?}"),
+        };
+        entries.map(system).collect()
+    }
+
+    #[test]
+    fn a_deadline_that_cannot_be_carried_out_holds_one_group_buy_and_nothing_else() {
+        let mut state = state();
+        for (name, held) in [("wrong", 5), ("right", 0)] {
+            let group_buy = failed(name, held);
+            state.fund.group_buys.insert(group_buy.id(), Arc::new(group_buy));
+        }
+        state.fund.deadlines = state.fund.all_deadlines();
+        // The sound one closes at once; the other one has five fen that no account has.
+        let first = block(&state, 1);
+        let [closed] = &said(&first)[..] else { panic!("one deadline: {:?}", said(&first)) };
+        assert!(closed.seal.is_some() && closed.stuck.is_none());
+        let second = block(&first.state, 2_000);
+        let [stuck] = &said(&second)[..] else { panic!("one deadline: {:?}", said(&second)) };
+        let differs = Refusal::TotalDiffers { expected: Fen::ZERO, given: Fen::new(5) };
+        assert_eq!((stuck.stuck, &stuck.seal), (Some(differs.number()), &None));
+        // It is not tried again, the next block is like any other, and the books are as they were.
+        let third = block(&second.state, 2_000);
+        assert_eq!((said(&third), third.state.next_deadline()), (Vec::new(), None));
+        let (id, open) = third.state.fund.group_buys.iter().next().expect("it is still there");
+        assert_eq!((id.to_string().as_str(), open.header.stuck), ("wrong", stuck.stuck));
+        assert_eq!(
+            third.state.fund.all_deadlines(),
+            third.state.fund.deadlines,
+            "nor after loading"
+        );
+        let quantity = Quantity::new(1);
+        assert_eq!(open.filing.offers[0].total(quantity), Fen::new(100), "and can be read");
+        let escrow = AccountId::Escrow(HouseholdTag::new([0; 16]));
+        assert_eq!(open.balance(&escrow), Fen::ZERO);
     }
 }

@@ -240,12 +240,16 @@ impl Desk<'_, '_> {
             self.book(account, AccountId::Unclaimed(id, beneficiary), balance)?;
         }
         // Or the deadline would fall due again and again.
-        assert_eq!(
-            self.group_buy.header.held,
-            Fen::ZERO,
-            "nothing but what is owed outlives the end"
-        );
+        require_nothing_held(self.group_buy.header.held)
+    }
+}
+
+/// Closed means zero; anything else is a mistake in the books, which keeps this one group buy open.
+fn require_nothing_held(held: Fen) -> Result<(), Refusal> {
+    if held == Fen::ZERO {
         Ok(())
+    } else {
+        Err(Refusal::TotalDiffers { expected: Fen::ZERO, given: held })
     }
 }
 
@@ -254,7 +258,7 @@ impl Draft<'_> {
     pub(super) fn close(&mut self, id: GroupBuyId) -> Result<(), Refusal> {
         let open = self.fund.group_buys.get(&id);
         let group_buy = open.ok_or_else(|| no_group_buy(&self.act, id))?;
-        assert_eq!(group_buy.header.held, Fen::ZERO, "closed means zero");
+        require_nothing_held(group_buy.header.held)?;
         let pending = group_buy.payments.iter().filter(|(_, p)| p.state == PaymentState::Recorded);
         for (number, _) in pending {
             self.recorded.remove(number);

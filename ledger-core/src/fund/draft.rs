@@ -7,6 +7,7 @@ use super::{
     Posting,
     account::AccountId,
     filing::Filing,
+    flows::Cause,
     group_buy::{GroupBuy, Header, Household, OfferTally, Order, Payment, Phase},
     member::{Channel, ChannelId, Member, Policy},
     movement::PendingMovement,
@@ -81,6 +82,8 @@ impl<'a> Act<'a> {
 
 /// One group buy, and what is to change about it.
 pub(super) struct OpenGroupBuy<'a> {
+    /// Where it stands in the table of group buys.
+    slot: u32,
     pub(super) header: Header,
     pub(super) filing: &'a Arc<Filing>,
     pub(super) orders: Overlay<'a, OrderNo, Order>,
@@ -91,8 +94,9 @@ pub(super) struct OpenGroupBuy<'a> {
 }
 
 impl<'a> OpenGroupBuy<'a> {
-    fn new(group_buy: &'a GroupBuy) -> Self {
+    fn new(slot: u32, group_buy: &'a GroupBuy) -> Self {
         Self {
+            slot,
             header: group_buy.header.clone(),
             filing: &group_buy.filing,
             orders: Overlay::new(&group_buy.orders),
@@ -115,7 +119,7 @@ impl<'a> OpenGroupBuy<'a> {
 
     fn into_changes(self) -> GroupBuyChanges {
         GroupBuyChanges {
-            id: self.id(),
+            slot: self.slot,
             header: self.header,
             orders: self.orders.into_changes(),
             households: self.households.into_changes(),
@@ -130,6 +134,8 @@ impl<'a> OpenGroupBuy<'a> {
 pub(super) struct Draft<'a> {
     /// The fund as it is.
     pub(super) fund: &'a Fund,
+    /// What brings the changes about.
+    pub(super) cause: Cause,
     pub(super) act: Act<'a>,
     /// The group buy that the act is about, once something has looked at it.
     group_buy: Option<OpenGroupBuy<'a>>,
@@ -144,9 +150,10 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(fund: &'a Fund, act: Act<'a>) -> Self {
+    pub(super) fn new(fund: &'a Fund, cause: Cause, act: Act<'a>) -> Self {
         Self {
             fund,
+            cause,
             act,
             group_buy: None,
             files: None,
@@ -161,12 +168,13 @@ impl<'a> Draft<'a> {
     /// A second draft beside this one, to find out whether something could be carried out.
     pub(super) fn rehearsal(&self) -> Self {
         let Act { author, transaction, block, .. } = self.act;
-        Self::new(self.fund, Act::new(block, author, transaction))
+        Self::new(self.fund, self.cause, Act::new(block, author, transaction))
     }
 
     /// All that it comes to.
     pub(super) fn into_plan(self) -> Plan {
         Plan {
+            cause: self.cause,
             postings: self.act.postings,
             work: self.act.work,
             numbers: self.act.numbers,
@@ -187,9 +195,11 @@ impl<'a> Draft<'a> {
         work: impl FnOnce(&mut Desk<'_, 'a>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         if self.group_buy.is_none() {
-            let group_buy = self.fund.group_buys.get(&id);
-            let group_buy = group_buy.ok_or_else(|| no_group_buy(&self.act, id))?;
-            self.group_buy = Some(OpenGroupBuy::new(group_buy));
+            let table = &self.fund.group_buys;
+            let slot = table.slot_of(&id);
+            let found = slot.and_then(|slot| Some((slot, table.slot(slot)?)));
+            let (slot, group_buy) = found.ok_or_else(|| no_group_buy(&self.act, id))?;
+            self.group_buy = Some(OpenGroupBuy::new(slot, group_buy));
         }
         let group_buy = self.group_buy.as_mut().expect("opened above");
         assert_eq!(group_buy.id(), id, "an act is about one group buy");
@@ -309,6 +319,7 @@ impl Desk<'_, '_> {
     pub(super) fn enter(&mut self, phase: Phase) {
         self.group_buy.header.phase = phase;
         self.group_buy.header.since = self.act.now;
+        self.group_buy.header.stuck = None;
     }
 
     pub(super) fn require_phase(&self, phase: Phase) -> Result<(), Refusal> {

@@ -138,6 +138,9 @@ pub struct Header {
     pub last_delivery: TimestampMs,
     /// Sum of the balances of the accounts of this group buy.
     pub held: Fen,
+    /// Why its next deadline could not be carried out, by the number of the refusal, or 0 where the rule
+    /// itself was wrong. Time does nothing more to the group buy until a member brings it further.
+    pub stuck: Option<u16>,
 }
 
 /// What a line on an order says.
@@ -291,6 +294,37 @@ pub(crate) struct StoredGroupBuy {
 }
 
 impl GroupBuy {
+    /// A group buy that its leader has just filed.
+    pub(crate) fn filed(filing: Filing, leader: MemberId, now: TimestampMs) -> Self {
+        let header = Header {
+            leader,
+            filing: filing.digest(),
+            phase: Phase::Filed,
+            since: now,
+            approvals: List::default(),
+            accepted: false,
+            line_count: 0,
+            paid: Fen::ZERO,
+            purchase_total: Fen::ZERO,
+            purchase_order: Digest::default(),
+            note: None,
+            deliveries_left: 0,
+            last_delivery: TimestampMs::ZERO,
+            held: Fen::ZERO,
+            stuck: None,
+        };
+        Self {
+            header,
+            filing: Arc::new(filing),
+            filing_stored: false,
+            orders: Table::default(),
+            households: Table::default(),
+            payments: Table::default(),
+            accounts: Table::default(),
+            offers: Table::default(),
+        }
+    }
+
     /// The balance of one of its accounts.
     #[must_use]
     pub fn balance(&self, account: &AccountId) -> Fen {

@@ -5,7 +5,7 @@ use super::{
     action::{Action, FilingDecision},
     draft::{Desk, Draft},
     filing::{Filing, OfferIndex},
-    group_buy::{APPROVALS_MAX, Cover, GroupBuy, Header, OfferTally, Phase},
+    group_buy::{APPROVALS_MAX, Cover, GroupBuy, OfferTally, Phase},
     member::{Policy, Role},
     permanent::PermanentId,
     state::{Fund, GROUP_BUYS_MAX},
@@ -18,7 +18,7 @@ use crate::{
     types::{Fen, GroupBuyId, MemberId, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 /// What a deadline does.
 #[derive(
@@ -55,6 +55,9 @@ pub struct Deadline {
 pub(super) fn deadline_of(group_buy: &GroupBuy, policy: &Policy) -> Option<Deadline> {
     let id = group_buy.id();
     let header = &group_buy.header;
+    if header.stuck.is_some() {
+        return None;
+    }
     let (at, kind) = match header.phase {
         Phase::Filed => (group_buy.filing.cut_off, DeadlineKind::CutOff(id)),
         Phase::Open => (group_buy.filing.confirm_by, DeadlineKind::ConfirmBy(id)),
@@ -145,33 +148,7 @@ impl Draft<'_> {
             return Err(Refusal::TooManyGroupBuys { max: GROUP_BUYS_MAX });
         }
         filing.check(&self.fund.members, self.act.author, self.act.now)?;
-        let header = Header {
-            leader: self.act.author,
-            filing: digest,
-            phase: Phase::Filed,
-            since: self.act.now,
-            approvals: List::default(),
-            accepted: false,
-            line_count: 0,
-            paid: Fen::ZERO,
-            purchase_total: Fen::ZERO,
-            purchase_order: Digest::default(),
-            note: None,
-            deliveries_left: 0,
-            last_delivery: TimestampMs::ZERO,
-            held: Fen::ZERO,
-        };
-        let group_buy = GroupBuy {
-            header,
-            filing: Arc::new(filing.clone()),
-            filing_stored: false,
-            orders: Table::default(),
-            households: Table::default(),
-            payments: Table::default(),
-            accounts: Table::default(),
-            offers: Table::default(),
-        };
-        self.files = Some(group_buy);
+        self.files = Some(GroupBuy::filed(filing.clone(), self.act.author, self.act.now));
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ mod action;
 mod closing;
 mod draft;
 mod filing;
+mod flows;
 mod goods;
 mod group_buy;
 mod lifecycle;
@@ -25,6 +26,7 @@ pub use account::{AccountId, Beneficiary, FeePart};
 pub use action::{Action, FilingDecision};
 pub use closing::{HouseholdTotals, Seal, seal_leaf};
 pub use filing::{Filing, LineMoney, Minimum, OFFERS_MAX, Offer, OfferIndex, ShortRule, Split};
+pub use flows::{Cause, Defect};
 pub use goods::GoodsNote;
 pub(crate) use group_buy::load_group_buy;
 pub use group_buy::{

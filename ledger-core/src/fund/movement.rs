@@ -6,6 +6,7 @@
 use super::{
     account::{AccountId, Beneficiary, FeePart},
     draft::{Act, Draft, no_group_buy},
+    flows::Cause,
     goods::GoodsNote,
     group_buy::{BATCH_MAX, Phase, SHARES_MAX, Share},
     lifecycle::{Deadline, DeadlineKind},
@@ -328,6 +329,7 @@ impl Draft<'_> {
             return Err(Refusal::PaidByIt { member: author });
         }
         self.proposals.remove(proposal);
+        self.cause = Cause::of_movement(&pending.movement);
         self.perform(&pending.movement)
     }
 

@@ -121,33 +121,40 @@ impl Desk<'_, '_> {
                 allocated: Quantity::ZERO,
             })
             .collect();
-        let slot = self.group_buy.orders.insert(
-            request.order,
-            Order {
-                household: request.household,
-                version,
-                delivery_code: request.delivery_code,
-                lines: List::new(lines).unwrap_or_default(),
-                cover: Cover::Open,
-            },
-        );
+        let order = Order {
+            household: request.household,
+            version,
+            delivery_code: request.delivery_code,
+            lines: List::new(lines).unwrap_or_default(),
+            cover: Cover::Open,
+        };
         match replaced {
-            None => self.enlist(request.household, slot),
-            Some(replaced) => self.refund_reduction(&replaced, request)?,
+            None => {
+                let slot = self.group_buy.orders.add(request.order, order);
+                self.enlist(request.household, slot);
+            }
+            Some(replaced) => {
+                self.group_buy.orders.insert(request.order, order);
+                self.refund_reduction(&replaced, request)?;
+            }
         }
         Ok(true)
     }
 
     fn enlist(&mut self, household: HouseholdTag, slot: u32) {
-        let households = &mut self.group_buy.households;
-        if !households.contains(&household) {
-            households.insert(household, Household::default());
-        }
-        let record = households.get_mut(&household).expect("inserted above");
-        let mut orders = std::mem::take(&mut record.orders).into_vec();
-        orders.push(slot);
         // One order has at least one line when it is entered, so lines bound orders.
-        record.orders = List::new(orders).unwrap_or_default();
+        let households = &mut self.group_buy.households;
+        match households.get_mut(&household) {
+            Some(record) => {
+                let mut orders = std::mem::take(&mut record.orders).into_vec();
+                orders.push(slot);
+                record.orders = List::new(orders).unwrap_or_default();
+            }
+            None => {
+                let orders = List::new(vec![slot]).unwrap_or_default();
+                households.add(household, Household { orders, ..Household::default() });
+            }
+        }
     }
 
     fn check_lines(

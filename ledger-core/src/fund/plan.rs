@@ -12,8 +12,9 @@ use super::{
     closing::Seal,
     draft::{Act, Draft},
     filing::OfferIndex,
+    flows::{Cause, Defect, check_flows, check_way},
     group_buy::{GroupBuy, Header, Household, OfferTally, Order, Payment},
-    lifecycle::{Deadline, deadline_of},
+    lifecycle::{Deadline, DeadlineKind, deadline_of},
     movement::PendingMovement,
     permanent::{PermanentId, PermanentRecord, Reads},
     state::Fund,
@@ -66,8 +67,10 @@ impl<'a> Context<'a> {
 /// All that an act or a deadline comes to. Nothing of it has happened yet.
 #[derive(Debug)]
 pub struct Plan {
+    /// What brings it about.
+    pub(super) cause: Cause,
     /// What is booked, in order.
-    pub postings: Vec<Posting>,
+    pub(super) postings: Vec<Posting>,
     /// Lines and accounts touched.
     pub work: u32,
     /// What remains of a group buy that ends.
@@ -84,7 +87,8 @@ pub struct Plan {
 /// What is to change about one group buy.
 #[derive(Debug)]
 pub(super) struct GroupBuyChanges {
-    pub(super) id: GroupBuyId,
+    /// Where it stands in the table of group buys.
+    pub(super) slot: u32,
     pub(super) header: Header,
     pub(super) orders: Changes<OrderNo, Order>,
     pub(super) households: Changes<HouseholdTag, Household>,
@@ -116,7 +120,8 @@ impl Fund {
         transaction: TransactionId,
         action: &Action,
     ) -> Result<Plan, Refusal> {
-        let mut draft = Draft::new(self, Act::new(context, author, transaction));
+        let act = Act::new(context, author, transaction);
+        let mut draft = Draft::new(self, Cause::of_action(action), act);
         draft.apply(action)?;
         Ok(draft.into_plan())
     }
@@ -134,60 +139,107 @@ impl Fund {
         deadline: Deadline,
     ) -> Result<Plan, Refusal> {
         assert!(self.deadlines.contains(&deadline), "only known deadlines fall due");
-        let nobody = (MemberId::ZERO, TransactionId::default());
-        let mut draft = Draft::new(self, Act::new(context, nobody.0, nobody.1));
+        let act = Act::new(context, MemberId::ZERO, TransactionId::default());
+        let mut draft = Draft::new(self, Cause::of_deadline(deadline.kind), act);
         draft.run_deadline(deadline)?;
         // A deadline is work even if it touches nothing.
         draft.act.charge(1);
         Ok(draft.into_plan())
     }
 
-    /// Carries a plan out: nothing else touches a balance, a record or the agenda.
+    /// Carries a plan out and says what was booked: nothing else touches a balance, a record or the agenda.
     ///
     /// The plan must have been made of this very fund in this very block, with nothing carried out since.
-    pub fn carry_out(&mut self, context: &mut Context<'_>, plan: Plan) {
-        self.make_group_buy(plan.group_buy, plan.files, plan.closes.as_ref());
+    ///
+    /// # Errors
+    /// [`Defect`] if the plan is one that its cause may not have. Nothing has changed then.
+    pub fn carry_out(
+        &mut self,
+        context: &mut Context<'_>,
+        plan: Plan,
+    ) -> Result<Vec<Posting>, Defect> {
+        check_flows(plan.cause, &plan.postings)?;
+        self.check_way(&plan)?;
+        if let Some(changes) = plan.group_buy {
+            self.make_group_buy(plan.cause, changes)?;
+        }
+        if let Some(group_buy) = plan.files {
+            self.file(group_buy);
+        }
+        if let Some(seal) = &plan.closes {
+            self.close(&seal.group_buy);
+        }
         self.accounts.make(plan.accounts);
         self.recorded.make(plan.recorded);
         self.make_proposals(plan.proposals);
         self.totals = plan.totals;
         context.work = context.work.saturating_add(plan.work);
         context.numbers.extend(plan.numbers);
+        Ok(plan.postings)
     }
 
-    fn make_group_buy(
-        &mut self,
-        changes: Option<GroupBuyChanges>,
-        files: Option<GroupBuy>,
-        closes: Option<&Seal>,
-    ) {
-        let id = files.as_ref().map(GroupBuy::id).or(closes.map(|seal| seal.group_buy));
-        let Some(id) = id.or(changes.as_ref().map(|changes| changes.id)) else { return };
-        let due = |fund: &Self| {
-            let open = fund.group_buys.get(&id);
-            open.and_then(|group_buy| deadline_of(group_buy, &fund.policy))
-        };
-        let before = due(self);
-        if let Some(group_buy) = files {
-            self.group_buys.insert(id, Arc::new(group_buy));
+    /// Puts off for good what a deadline could not do, so that all else goes on: time does nothing more to its
+    /// group buy, and its entry says so. `why` is the number of the refusal, 0 for a [`Defect`].
+    pub fn hold(&mut self, deadline: Deadline, why: u16) {
+        self.deadlines.remove(&deadline);
+        match deadline.kind {
+            DeadlineKind::CutOff(id)
+            | DeadlineKind::ConfirmBy(id)
+            | DeadlineKind::AutoDelivery(id)
+            | DeadlineKind::Unclaimed(id)
+            | DeadlineKind::Close(id) => {
+                if let Some(group_buy) = self.group_buys.get_mut(&id) {
+                    Arc::make_mut(group_buy).header.stuck = Some(why);
+                }
+            }
+            DeadlineKind::ProposalLapses(id) => drop(self.proposals.remove(&id)),
         }
-        if let Some(changes) = changes
-            && let Some(group_buy) = self.group_buys.get_mut(&id)
-        {
-            changes.make(Arc::make_mut(group_buy));
+    }
+
+    fn check_way(&self, plan: &Plan) -> Result<(), Defect> {
+        let phase = |open: Option<&Arc<GroupBuy>>| open.map(|group_buy| group_buy.header.phase);
+        if let Some(filed) = &plan.files {
+            let before = phase(self.group_buys.get(&filed.id()));
+            check_way(plan.cause, before, Some(filed.header.phase))?;
         }
-        if closes.is_some() {
-            self.group_buys.remove(&id);
+        if let Some(seal) = &plan.closes {
+            check_way(plan.cause, phase(self.group_buys.get(&seal.group_buy)), None)?;
         }
-        let after = due(self);
+        Ok(())
+    }
+
+    fn make_group_buy(&mut self, cause: Cause, changes: GroupBuyChanges) -> Result<(), Defect> {
+        let Some(shared) = self.group_buys.slot_mut(changes.slot) else { return Ok(()) };
+        let group_buy = Arc::make_mut(shared);
+        check_way(cause, Some(group_buy.header.phase), Some(changes.header.phase))?;
+        let before = deadline_of(group_buy, &self.policy);
+        changes.make(group_buy);
+        let after = deadline_of(group_buy, &self.policy);
         if before != after {
             before.map(|deadline| self.deadlines.remove(&deadline));
             after.map(|deadline| self.deadlines.insert(deadline));
         }
+        Ok(())
+    }
+
+    fn file(&mut self, group_buy: GroupBuy) {
+        self.deadlines.extend(deadline_of(&group_buy, &self.policy));
+        self.group_buys.insert(group_buy.id(), Arc::new(group_buy));
+    }
+
+    fn close(&mut self, id: &GroupBuyId) {
+        if let Some(group_buy) = self.group_buys.remove(id)
+            && let Some(deadline) = deadline_of(&group_buy, &self.policy)
+        {
+            self.deadlines.remove(&deadline);
+        }
     }
 
     fn make_proposals(&mut self, changes: Changes<TransactionId, PendingMovement>) {
-        for slot in changes.slots() {
+        if changes.is_empty() {
+            return;
+        }
+        for slot in changes.changed() {
             if let Some((id, pending)) = self.proposals.entry(slot) {
                 self.deadlines.remove(&self.lapse_of(id, pending));
             }

@@ -3,6 +3,7 @@
 mod changes;
 mod log;
 mod overlay;
+mod small_map;
 mod table;
 
 pub use changes::Changes;

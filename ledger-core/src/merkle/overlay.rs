@@ -5,23 +5,26 @@
 
 use super::{
     changes::{Changes, Slot},
+    small_map::SmallMap,
     table::{Record, Table},
 };
 use crate::codec::Encode;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A table, and what is to change about it.
 #[derive(Debug)]
 pub struct Overlay<'a, K: Ord, V> {
     table: &'a Table<K, V>,
-    slots: BTreeMap<u32, Slot<K, V>>,
+    /// Slots that the table has.
+    changed: SmallMap<u32, Slot<K, V>>,
+    /// Slots that it will have, in their order: most of what is new is found without looking for it.
+    added: Vec<Slot<K, V>>,
     /// Keys whose slot is not what the table says.
-    keys: BTreeMap<K, Option<u32>>,
+    keys: SmallMap<K, Option<u32>>,
     /// Slots that were freed here and not taken again.
     freed: BTreeSet<u32>,
     /// Free slots of the table below this one have been taken.
     free_from: u32,
-    slot_count: u32,
     len: usize,
 }
 
@@ -31,11 +34,11 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
     pub fn new(table: &'a Table<K, V>) -> Self {
         Self {
             table,
-            slots: BTreeMap::new(),
-            keys: BTreeMap::new(),
+            changed: SmallMap::default(),
+            added: Vec::new(),
+            keys: SmallMap::default(),
             freed: BTreeSet::new(),
             free_from: 0,
-            slot_count: table.slot_count(),
             len: table.len(),
         }
     }
@@ -43,7 +46,7 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
     /// What is to change.
     #[must_use]
     pub fn into_changes(self) -> Changes<K, V> {
-        Changes { slots: self.slots }
+        Changes { changed: self.changed.into_sorted(), added: self.added }
     }
 
     /// How many records there are.
@@ -79,14 +82,23 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
         self.slot(self.slot_of(key)?)
     }
 
+    /// The position in `added` of a slot that the table does not have.
+    fn position(&self, slot: u32) -> Option<usize> {
+        let beyond = slot.checked_sub(self.table.slot_count())?;
+        usize::try_from(beyond).ok()
+    }
+
     /// The record in a slot.
     #[must_use]
     pub fn slot(&self, slot: u32) -> Option<&V> {
-        match self.slots.get(&slot) {
-            Some(Slot::Record(_, record)) => Some(record),
-            Some(Slot::Free) => None,
-            None => self.table.slot(slot),
-        }
+        let ours = match self.position(slot) {
+            Some(position) => self.added.get(position),
+            None => match self.changed.get(&slot) {
+                None => return self.table.slot(slot),
+                ours => ours,
+            },
+        };
+        ours.and_then(Slot::record)
     }
 
     /// The record under `key`, to change it.
@@ -96,35 +108,32 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
 
     /// The record in a slot, to change it.
     pub fn slot_mut(&mut self, slot: u32) -> Option<&mut V> {
-        if !self.slots.contains_key(&slot) {
+        if let Some(position) = self.position(slot) {
+            return self.added.get_mut(position).and_then(Slot::record_mut);
+        }
+        if self.changed.get(&slot).is_none() {
             let (key, record) = self.table.entry(slot)?;
-            self.slots.insert(slot, Slot::Record(key.clone(), record.clone()));
+            self.changed.insert(slot, Slot::Record(key.clone(), record.clone()));
         }
-        match self.slots.get_mut(&slot) {
-            Some(Slot::Record(_, record)) => Some(record),
-            Some(Slot::Free) | None => None,
-        }
+        self.changed.get_mut(&slot).and_then(Slot::record_mut)
     }
 
     /// Inserts or replaces the record under `key` and returns its slot.
     pub fn insert(&mut self, key: K, record: V) -> u32 {
-        let slot = match self.slot_of(&key) {
-            Some(slot) => slot,
-            None => {
-                let slot = self.take_slot();
-                self.keys.insert(key.clone(), Some(slot));
-                self.len += 1;
+        match self.slot_of(&key) {
+            None => self.add(key, record),
+            Some(slot) => {
+                self.put(slot, Slot::Record(key, record));
                 slot
             }
-        };
-        self.slots.insert(slot, Slot::Record(key, record));
-        slot
+        }
     }
 
-    /// The smallest free slot, or a new one: as [`Table::insert`] takes it.
-    fn take_slot(&mut self) -> u32 {
+    /// Inserts a record under a key that has none, and returns its slot: the smallest free one, or a new one,
+    /// as [`Table::insert`] takes it.
+    pub fn add(&mut self, key: K, record: V) -> u32 {
         let of_table = self.table.free_slot_from(self.free_from);
-        match (self.freed.first().copied(), of_table) {
+        let slot = match (self.freed.first().copied(), of_table) {
             (Some(freed), other) if other.is_none_or(|other| freed < other) => {
                 self.freed.remove(&freed);
                 freed
@@ -134,9 +143,26 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
                 free
             }
             (_, None) => {
-                let slot = self.slot_count;
-                self.slot_count = slot.checked_add(1).expect("tables stay below 2^32 slots");
-                slot
+                let added = u32::try_from(self.added.len()).unwrap_or(u32::MAX);
+                let slot = self.table.slot_count().checked_add(added);
+                slot.expect("tables stay below 2^32 slots")
+            }
+        };
+        self.keys.insert(key.clone(), Some(slot));
+        self.len += 1;
+        self.put(slot, Slot::Record(key, record));
+        slot
+    }
+
+    fn put(&mut self, slot: u32, what: Slot<K, V>) -> Option<Slot<K, V>> {
+        match self.position(slot) {
+            None => self.changed.insert(slot, what),
+            Some(position) if position < self.added.len() => {
+                Some(std::mem::replace(&mut self.added[position], what))
+            }
+            Some(_) => {
+                self.added.push(what);
+                None
             }
         }
     }
@@ -144,7 +170,7 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
     /// Takes a record out and frees its slot.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let slot = self.slot_of(key)?;
-        let record = match self.slots.insert(slot, Slot::Free) {
+        let record = match self.put(slot, Slot::Free) {
             Some(Slot::Record(_, record)) => Some(record),
             Some(Slot::Free) => None,
             None => self.table.slot(slot).cloned(),
@@ -158,8 +184,8 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
     /// All records in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let mut table = self.table.entries().peekable();
-        let mut ours = self.slots.iter().peekable();
-        std::iter::from_fn(move || {
+        let mut ours = self.changed.iter().peekable();
+        let of_table = std::iter::from_fn(move || {
             loop {
                 let theirs = table.peek().map(|(slot, ..)| *slot);
                 match ours.peek().map(|(slot, _)| **slot) {
@@ -174,7 +200,12 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
                     _ => return table.next().map(|(_, key, record)| (key, record)),
                 }
             }
-        })
+        });
+        let added = self.added.iter().filter_map(|slot| match slot {
+            Slot::Record(key, record) => Some((key, record)),
+            Slot::Free => None,
+        });
+        of_table.chain(added)
     }
 }
 
@@ -183,6 +214,7 @@ mod tests {
     use super::*;
     use crate::{merkle::StateWrite, types::Fen};
     use proptest::{collection::vec, prelude::*};
+    use std::collections::BTreeMap;
 
     crate::merkle::record_by_encoding!(Fen);
 

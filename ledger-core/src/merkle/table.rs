@@ -310,29 +310,16 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
 
     /// Makes what was planned with an [`Overlay`](super::Overlay) of this very table.
     pub fn make(&mut self, changes: Changes<K, V>) {
-        for (slot, change) in changes.slots {
-            while self.slot_count <= slot {
-                let new = self.add_slot();
-                self.free.insert(new);
-            }
-            let leaf = match change {
-                Slot::Record(key, record) => {
-                    self.free.remove(&slot);
-                    Tree::Leaf(Arc::new(Leaf { hash: None, key, record }))
+        for (slot, change) in changes.changed {
+            let before = self.entry(slot).map(|(key, _)| key);
+            let change = match change {
+                Slot::Record(key, record) if Some(&key) == before => {
+                    *self.leaf_mut(slot) = Tree::Leaf(Arc::new(Leaf { hash: None, key, record }));
+                    continue;
                 }
-                Slot::Free => {
-                    self.free.insert(slot);
-                    Tree::Empty
-                }
+                change => change,
             };
-            let key = match &leaf {
-                Tree::Leaf(leaf) => Some(leaf.key.clone()),
-                Tree::Empty | Tree::Inner(_) => None,
-            };
-            let before = std::mem::replace(self.leaf_mut(slot), leaf);
-            if let Tree::Leaf(before) = before
-                && key.as_ref() != Some(&before.key)
-            {
+            if let Tree::Leaf(before) = self.put(slot, change) {
                 // The key may stand in another slot by now.
                 if self.index.get(&before.key) == Some(&slot) {
                     self.index.remove(&before.key);
@@ -340,8 +327,31 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
                 let Leaf { record, .. } = Arc::unwrap_or_clone(before);
                 self.removed.push((slot, record));
             }
-            if let Some(key) = key {
-                self.index.insert(key, slot);
+        }
+        for change in changes.added {
+            let slot = self.add_slot();
+            let leaf = self.leaf_of(slot, change);
+            *self.leaf_mut(slot) = leaf;
+        }
+    }
+
+    /// Puts something into a slot that is there; what was there goes out.
+    fn put(&mut self, slot: u32, what: Slot<K, V>) -> Tree<K, V> {
+        self.free.remove(&slot);
+        let leaf = self.leaf_of(slot, what);
+        std::mem::replace(self.leaf_mut(slot), leaf)
+    }
+
+    /// What a slot will hold; the index says so already.
+    fn leaf_of(&mut self, slot: u32, what: Slot<K, V>) -> Tree<K, V> {
+        match what {
+            Slot::Record(key, record) => {
+                self.index.insert(key.clone(), slot);
+                Tree::Leaf(Arc::new(Leaf { hash: None, key, record }))
+            }
+            Slot::Free => {
+                self.free.insert(slot);
+                Tree::Empty
             }
         }
     }
