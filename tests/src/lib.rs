@@ -8,6 +8,8 @@
 //!                              └─────▶ checks, trace
 //! ```
 //!
+//! Beside it stands [`model`], the rules of the money a second time.
+//!
 //! Safety is checked at every event, liveness after the faults stop. The same seed gives the same
 //! run, event by event; `cargo xtask sim --seed N` repeats it. Nothing in here depends on the node or
 //! its database.
@@ -20,6 +22,7 @@ pub mod clock;
 pub mod cluster;
 pub mod community;
 pub mod disk;
+pub mod model;
 pub mod network;
 pub mod rng;
 pub mod scenario;
