@@ -8,7 +8,7 @@
 //!                              └─────▶ checks, trace
 //! ```
 //!
-//! Beside it stands [`model`], the rules of the money a second time.
+//! Beside it stand [`model`], the rules of the money a second time, and [`lives`], which compare the two.
 //!
 //! Safety is checked at every event, liveness after the faults stop. The same seed gives the same
 //! run, event by event; `cargo xtask sim --seed N` repeats it. Nothing in here depends on the node or
@@ -22,6 +22,7 @@ pub mod clock;
 pub mod cluster;
 pub mod community;
 pub mod disk;
+pub mod lives;
 pub mod model;
 pub mod network;
 pub mod rng;

@@ -278,6 +278,7 @@ impl Model {
         if out.bounced.is_some() {
             // G4: the very same is already done.
             let same = self.number(receipt.number).is_some_and(|known| known.content == content);
+            let same = same && !self.follows_code;
             return Err(if same { PAYMENT_EXISTS } else { PAYMENT_NUMBER_USED });
         }
         let lives = match out.from.group_buy {

@@ -99,11 +99,7 @@ impl Model {
         id: GroupBuyId,
         confirmations: &[Confirmation],
     ) -> Answer<()> {
-        let group_buy = self.group_buy(id)?;
-        for confirmation in confirmations {
-            let payment = group_buy.payment(confirmation.number).ok_or(PAYMENT_UNKNOWN)?;
-            self.is_custodian(author, payment.record.channel)?;
-        }
+        self.group_buy(id)?;
         if confirmations.is_empty() {
             return Err(NO_ORDERS);
         }
@@ -111,6 +107,7 @@ impl Model {
         for confirmation in confirmations {
             let payment = self.group_buy(id)?.payment(confirmation.number);
             let payment = payment.ok_or(PAYMENT_UNKNOWN)?;
+            self.is_custodian(author, payment.record.channel)?;
             if payment.hash != Some(confirmation.record) {
                 return Err(PAYMENT_NOT_PENDING);
             }
