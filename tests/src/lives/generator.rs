@@ -65,7 +65,14 @@ impl Generator {
             let recent = self.rng.below(self.steps.len().min(30) as u64 + 1);
             let recent = usize::try_from(recent).expect("small");
             let mut step = self.steps[self.steps.len().saturating_sub(recent.max(1))].clone();
-            step.form = if self.rng.chance(200) { Form::Again(step.id) } else { Form::Proper };
+            match self.rng.below(10) {
+                0 | 1 => step.form = Form::Again(step.id),
+                2..=4 => {
+                    step.form = Form::Proper;
+                    self.say_otherwise(&mut step.action);
+                }
+                _ => step.form = Form::Proper,
+            }
             step
         } else {
             let idea = self.idea(model, said, now);

@@ -68,6 +68,27 @@ pub(super) const KNOWN: &[Known] = &[
               a difference come back, too: of a transfer, without the word of the custodian that got it",
     },
     Known {
+        kinds: &[
+            "ReceiveUnidentified",
+            "Propose GiveReserve",
+            "Approve GiveReserve",
+            "Propose TopUpChannelFee",
+            "Approve TopUpChannelFee",
+            "Propose FoundDifference",
+            "Approve FoundDifference",
+            "Propose RepayReceivable",
+            "Approve RepayReceivable",
+            "Propose ChannelFee",
+            "Approve ChannelFee",
+            "Propose Difference",
+            "Approve Difference",
+        ],
+        document: &[501],
+        code: Instead::GoesOn,
+        why: "G4: the same number with other content is refused; the code compares what is said of the money, not \
+              what it is for, by whom, or by which document, and answers that it is already done",
+    },
+    Known {
         kinds: &["RejectProposal"],
         document: &[203],
         code: Instead::GoesOn,

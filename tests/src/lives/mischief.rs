@@ -8,6 +8,7 @@ use super::{
 };
 use crate::model::Model;
 use ledger_core::{
+    crypto::Digest,
     fund::{Action, Beneficiary, Filing, Movement, PayTo, Payout, Receipt, Share},
     types::{DurationMs, Fen, GroupBuyId, HouseholdTag, MemberId, PaymentNo, Quantity},
 };
@@ -25,6 +26,73 @@ impl Generator {
                 rename_group_buy(&mut step.action, id);
             }
             _ => self.bend(&mut step.action, model),
+        }
+    }
+
+    /// Says the same under the same number, of somebody or something else.
+    pub(super) fn say_otherwise(&mut self, action: &mut Action) {
+        let other = self.rng.below(3) == 0;
+        match action {
+            Action::ReceiveUnidentified(receipt) => {
+                *action = Action::Propose(Movement::GiveReserve {
+                    purpose: "lifts".parse().expect("a code"),
+                    receipt: *receipt,
+                });
+            }
+            Action::Propose(Movement::GiveReserve { receipt, .. }) if other => {
+                *action = Action::ReceiveUnidentified(*receipt);
+            }
+            Action::Propose(
+                Movement::GiveReserve { purpose, .. } | Movement::SpendReserve { purpose, .. },
+            ) => {
+                *purpose = if purpose.as_str() == "lifts" { "elderly" } else { "lifts" }
+                    .parse()
+                    .expect("a code")
+            }
+            Action::Propose(
+                Movement::ChannelFee { bill: document, .. } | Movement::Difference { document, .. },
+            ) => *document = Digest::new(self.rng.bytes()),
+            Action::Propose(Movement::RepayReceivable { member, receipt }) => {
+                if other {
+                    let receipt = *receipt;
+                    *action = Action::Propose(Movement::FoundDifference { receipt });
+                } else {
+                    *member = self.anybody();
+                }
+            }
+            Action::Propose(Movement::FoundDifference { receipt }) => {
+                let receipt = *receipt;
+                *action = Action::Propose(Movement::TopUpChannelFee { receipt });
+            }
+            Action::Propose(Movement::TopUpChannelFee { receipt }) => {
+                let receipt = *receipt;
+                *action = Action::Propose(Movement::FoundDifference { receipt });
+            }
+            Action::Propose(Movement::PayOut { to, .. }) => {
+                *to = PayTo::Fee(u8::try_from(self.rng.below(4)).expect("small"));
+            }
+            Action::Propose(Movement::PayUnclaimed { beneficiary, .. }) => {
+                *beneficiary = Beneficiary::Household(self.any_household());
+            }
+            Action::Propose(Movement::Transfer { from, to }) => {
+                if other {
+                    let purpose = "lifts".parse().expect("a code");
+                    let (payout, document) = (*from, Digest::default());
+                    let spent = Movement::SpendReserve { purpose, payout, document };
+                    *action = Action::Propose(spent);
+                } else {
+                    *to = self.some_channel();
+                }
+            }
+            Action::Propose(Movement::Refund { items, .. }) => {
+                let mut refunds: Vec<_> = items.iter().copied().collect();
+                refunds.reverse();
+                if let Some(item) = refunds.first_mut().filter(|_| other) {
+                    item.household = self.any_household();
+                }
+                *items = list(refunds);
+            }
+            _ => {}
         }
     }
 

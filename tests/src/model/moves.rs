@@ -91,8 +91,8 @@ impl Model {
                 self.pay(missing, content, gone_to(AccountId::Difference(missing.channel)))
             }
             Movement::ChargeDifference { channel, member, amount, .. } => {
-                self.amount_is_fit(amount.get())?;
                 self.role(*member).ok_or(UNKNOWN_AUTHOR)?;
+                self.amount_is_fit(amount.get())?;
                 let receivable = chain(AccountId::Receivable(*member));
                 self.post(receivable, chain(AccountId::Difference(*channel)), amount.get())
             }

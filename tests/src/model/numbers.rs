@@ -3,6 +3,7 @@
 use super::{
     Model,
     books::Account,
+    hash_of,
     refusals::{
         AMOUNT_TOO_LARGE, Answer, PAYMENT_EXISTS, PAYMENT_NUMBER_USED, UNKNOWN_CHANNEL, ZERO_AMOUNT,
     },
@@ -27,13 +28,19 @@ impl Model {
     }
 
     /// G4: the same number with the same content is already done, other content is refused.
-    pub(super) fn number_is_free(&self, number: PaymentNo, content: Digest) -> Answer<()> {
+    pub(super) fn number_is_free(
+        &self,
+        number: PaymentNo,
+        content: Digest,
+        of_money: Digest,
+    ) -> Answer<()> {
         if self.is_recorded(number) {
             return Err(PAYMENT_NUMBER_USED);
         }
         match self.number(number) {
             None => Ok(()),
             Some(known) if known.content == content => Err(PAYMENT_EXISTS),
+            Some(known) if self.follows_code && known.of_money == of_money => Err(PAYMENT_EXISTS),
             Some(_) => Err(PAYMENT_NUMBER_USED),
         }
     }
@@ -62,10 +69,12 @@ impl Model {
     ) -> Answer<()> {
         let amount = receipt.amount.get();
         self.amount_is_fit(amount)?;
-        self.number_is_free(receipt.number, content)?;
+        let of_money = hash_of("payment", receipt);
+        self.number_is_free(receipt.number, content, of_money)?;
         self.world.numbers.push(Number {
             number: receipt.number,
             content,
+            of_money,
             channel: receipt.channel,
             amount,
             way: Way::In(receipt.received_at),
@@ -77,11 +86,13 @@ impl Model {
     pub(super) fn pay(&mut self, payout: &Payout, content: Digest, out: Out) -> Answer<()> {
         let amount = payout.amount.get();
         self.amount_is_fit(amount)?;
-        self.number_is_free(payout.number, content)?;
+        let of_money = hash_of("payment", &(*payout, out.from.group_buy, out.from.id));
+        self.number_is_free(payout.number, content, of_money)?;
         let from = out.from;
         self.world.numbers.push(Number {
             number: payout.number,
             content,
+            of_money,
             channel: payout.channel,
             amount,
             way: Way::Out(out),

@@ -54,7 +54,7 @@ impl Model {
             return if same { Ok(false) } else { Err(PAYMENT_NUMBER_USED) };
         }
         // G4: whatever it says, in another group buy it is another payment.
-        if self.number_is_free(record.number, content).is_err() {
+        if self.number_is_free(record.number, content, content).is_err() {
             return Err(PAYMENT_NUMBER_USED);
         }
         if group_buy.payments.len() >= PAYMENTS_MAX {
@@ -143,6 +143,7 @@ impl Model {
         self.world.numbers.push(Number {
             number,
             content,
+            of_money: content,
             channel: record.channel,
             amount: total,
             way: Way::In(record.paid_at),

@@ -100,6 +100,8 @@ pub(crate) struct Number {
     pub(crate) number: PaymentNo,
     /// Hash of what was said with it.
     pub(crate) content: Digest,
+    /// Hash of what it says of the money alone, which is what the code compares.
+    pub(crate) of_money: Digest,
     pub(crate) channel: ChannelId,
     pub(crate) amount: u64,
     pub(crate) way: Way,
