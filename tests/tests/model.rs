@@ -32,6 +32,7 @@ fn random_lives_are_answered_as_the_document_says() {
 #[test]
 fn crowds_are_answered_as_the_document_says() {
     for (number, crowd) in [
+        (507, Crowd::of_money()),
         (307, Crowd::of_group_buys()),
         (407, Crowd::of_lines_and_payments()),
         (609, Crowd::of_proposals()),

@@ -8,8 +8,8 @@ use super::{
 use ledger_core::{
     crypto::Digest,
     fund::{
-        Action, Filing, FilingDecision, LineRequest, Minimum, Movement, Offer, OrderRequest,
-        PaymentRecord, Receipt, Share, ShortRule, Split,
+        Action, Confirmation, Filing, FilingDecision, LineRequest, Minimum, Movement, Offer,
+        OrderRequest, PaymentRecord, Receipt, Share, ShortRule, Split,
     },
     types::{
         BusinessDate, DurationMs, Fen, GroupBuyId, MemberId, PaymentNo, Quantity, TimestampMs,
@@ -51,15 +51,22 @@ impl Crowd {
         self.say(author, Action::Propose(movement));
     }
 
-    fn file(&mut self, name: &str) -> GroupBuyId {
+    fn file(&mut self, name: &str, change: impl Fn(&mut Offer)) -> GroupBuyId {
         let group_buy = name.parse().expect("a code");
-        let filing = filing(group_buy);
+        let mut filing = filing(group_buy);
+        let mut offer = filing.offers[0].clone();
+        change(&mut offer);
+        filing.offers = list(vec![offer]);
         self.say(LEADER, Action::File(filing));
         group_buy
     }
 
     fn open(&mut self, name: &str) -> GroupBuyId {
-        let group_buy = self.file(name);
+        self.open_with(name, |_| {})
+    }
+
+    fn open_with(&mut self, name: &str, change: impl Fn(&mut Offer)) -> GroupBuyId {
+        let group_buy = self.file(name, change);
         for (author, decision) in [
             (PROPERTY, FilingDecision::Approve),
             (COMMITTEE, FilingDecision::Approve),
@@ -71,12 +78,61 @@ impl Crowd {
         group_buy
     }
 
+    /// An order that the books cannot say, and orders that no money can pay, which are dropped.
+    #[must_use]
+    pub fn of_money() -> Self {
+        let mut crowd = Self::new();
+        let group_buy = crowd.open_with("dear", |offer| {
+            offer.price = UnitPrice::new(u32::MAX);
+            offer.quote = offer.price;
+            offer.split = Split { goods: offer.price, ..Split::default() };
+        });
+        let dear = LineRequest { offer: 0, quantity: Quantity::new(u32::MAX) };
+        let enter = |crowd: &mut Self, number: u8, replaces, lines: usize| {
+            let order = OrderRequest {
+                order: format!("order-{number}").parse().expect("a code"),
+                household: household(1),
+                delivery_code: None,
+                replaces,
+                lines: list(vec![dear; lines]),
+            };
+            let (filing, orders) = (Digest::default(), list(vec![order]));
+            crowd.say(LEADER, Action::Order { group_buy, filing, orders });
+        };
+        for (number, replaces, lines) in [
+            (0, None, 2),
+            (1, None, 1),
+            (3, None, 1),
+            (4, None, 1),
+            (3, Some(1), 2),
+            (3, Some(1), 0),
+            (3, Some(2), 1),
+        ] {
+            enter(&mut crowd, number, replaces, lines);
+        }
+        crowd.record(group_buy, 0..1);
+        let confirmation = Confirmation {
+            number: "in-0".parse().expect("a code"),
+            record: Digest::default(),
+            amount: Fen::new(100),
+        };
+        let confirmations = list(vec![confirmation]);
+        crowd.say(PROPERTY, Action::ConfirmPayments { group_buy, confirmations });
+        // What was paid is needed as long as one of them stands.
+        for (number, replaces) in [(1, 1), (3, 3), (4, 1)] {
+            enter(&mut crowd, number, Some(replaces), 0);
+        }
+        enter(&mut crowd, 5, None, 1);
+        crowd.steps.push(Step { id: 99, after_ms: 2 * DAY, ..crowd.steps[0].clone() });
+        crowd
+    }
+
     /// G6: as many group buys as may be open, and one more.
     #[must_use]
     pub fn of_group_buys() -> Self {
         let mut crowd = Self::new();
         for number in 0..=1_000 {
-            crowd.file(&format!("buy-{number}"));
+            crowd.file(&format!("buy-{number}"), |_| {});
         }
         crowd
     }

@@ -163,12 +163,16 @@ impl Generator {
                         4 => request.replaces = Some(1),
                         5 => lines.clear(),
                         6 => request.delivery_code = None,
+                        7 => {
+                            for line in &mut lines {
+                                line.quantity = Quantity::new(u32::MAX);
+                            }
+                        }
                         kind => {
                             if let Some(line) = lines.get_mut(line) {
                                 match kind {
-                                    7 => line.offer += 3,
-                                    8 => line.quantity = Quantity::ZERO,
-                                    9 => line.quantity = Quantity::new(u32::MAX),
+                                    8 => line.offer += 3,
+                                    9 => line.quantity = Quantity::ZERO,
                                     10 => line.quantity = Quantity::new(1),
                                     _ => {
                                         let more = line.quantity.get().saturating_mul(9);

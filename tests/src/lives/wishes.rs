@@ -148,7 +148,7 @@ impl Generator {
             let amount = match self.rng.below(20) {
                 0 => self.rng.between(1, 5_000),
                 1 => unpaid.saturating_sub(1),
-                2 => unpaid + 1,
+                2 => unpaid.saturating_add(1),
                 3 => unpaid / 2,
                 _ => unpaid,
             };

@@ -131,9 +131,9 @@ impl Model {
         if total_of(shares) != u128::from(known.amount) {
             return Err(TOTAL_DIFFERS);
         }
-        self.shares_are_fit(id, shares)?;
         let unidentified = chain(AccountId::Unidentified(number));
         for share in shares {
+            self.shares_are_fit(id, &[*share])?;
             let escrow = Account::of(id, AccountId::Escrow(share.household));
             self.post(unidentified, escrow, share.amount.get())?;
         }

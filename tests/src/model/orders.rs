@@ -104,6 +104,15 @@ impl Model {
             }
         };
         check_lines(group_buy, request)?;
+        // An order is an amount that the books can say.
+        let lines = request.lines.iter();
+        let prices = lines.map(|line| {
+            let offer = &group_buy.filing.offers[usize::from(line.offer)];
+            u128::from(prices::line_price(offer, line.quantity.get()))
+        });
+        if prices.sum::<u128>() > u128::from(u64::MAX) {
+            return Err(AMOUNT_TOO_LARGE);
+        }
         self.replace_order(id, request, version)?;
         Ok(true)
     }
@@ -136,9 +145,6 @@ impl Model {
             None => group_buy.orders.push(order),
         }
         let cost = group_buy.cost_of_household(household);
-        if cost > u128::from(u64::MAX) {
-            return Err(AMOUNT_TOO_LARGE);
-        }
         let cheaper = cost_before.saturating_sub(cost);
         let escrow = AccountId::Escrow(household);
         let not_needed = u128::from(self.in_group_buy(id, escrow)).saturating_sub(cost);
