@@ -8,9 +8,9 @@ use super::{
 };
 use crate::model::{Account, Due, Envelope, Model, Posting};
 use ledger_core::{
-    fund::{Action, Deadline, Movement, Seal, Transfer},
+    fund::{Action, Deadline, DeadlineKind, Movement, Seal, Transfer},
     refusal::Refusal,
-    types::TimestampMs,
+    types::{Fen, TimestampMs},
 };
 use std::fmt;
 
@@ -142,10 +142,12 @@ impl fmt::Display for Clash {
                 write!(f, "the document's answer: {}; the code's: {}", said(model), said(real))
             }
             Self::Due { model, real } => {
-                write!(f, "by the document this fell due: {model:?}; in the code: {real:?}")
+                let (model, real) = (told(model, "nothing"), told(real, "nothing"));
+                write!(f, "by the document this fell due: {model}; in the code: {real}")
             }
             Self::Bookings { model, real, .. } => {
-                write!(f, "the document books {model:?}; the code books {real:?}")
+                let (model, real) = (told(model, "nothing"), told(real, "nothing"));
+                write!(f, "the document books {model}; the code books {real}")
             }
             Self::Balance { account, model, real } => {
                 write!(f, "{account} holds {model} fen by the document, {real} in the code")
@@ -157,6 +159,37 @@ impl fmt::Display for Clash {
             Self::Panic => f.write_str("one of the two panicked"),
         }
     }
+}
+
+impl fmt::Display for Booking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} / {} {}", self.debit, self.credit, Fen::new(self.amount).to_yuan())
+    }
+}
+
+impl fmt::Display for DueSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.deadline.kind {
+            DeadlineKind::CutOff(id) => write!(f, "the cut-off of {id}"),
+            DeadlineKind::ConfirmBy(id) => write!(f, "forming or failing of {id}"),
+            DeadlineKind::AutoDelivery(id) => write!(f, "automatic delivery of {id}"),
+            DeadlineKind::Unclaimed(id) => write!(f, "what is unclaimed of {id}"),
+            DeadlineKind::Close(id) => write!(f, "closing of {id}"),
+            DeadlineKind::ProposalLapses(id) => write!(f, "lapse of proposal {}", id.short()),
+        }?;
+        write!(f, " ({} ms; {})", self.deadline.at, told(&self.bookings, "books nothing"))?;
+        let Some(seal) = &self.seal else { return Ok(()) };
+        let (paid, back) = (seal.totals.paid.to_yuan(), seal.totals.refunded.to_yuan());
+        let root = hex::encode(&seal.households.as_bytes()[..6]);
+        write!(f, " sealed as {:?} with {paid} paid, {back} owed back, root {root}", seal.phase)
+    }
+}
+
+fn told<T: fmt::Display>(list: &[T], nothing: &str) -> String {
+    if list.is_empty() {
+        return nothing.to_owned();
+    }
+    list.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A number with the name of the refusal.
@@ -223,6 +256,14 @@ impl<'a> Both<'a> {
             id: whole.id(),
         };
         let real = block.answer.as_ref().map(|_| ()).map_err(Refusal::number);
+        let said_before = block.said_before.as_ref().copied().map_err(Refusal::number);
+        if due_count == 0 && said_before != real {
+            return Err(Clash::State {
+                what: format!("the node's answer to {kind}, before the block and in it"),
+                model: format!("{said_before:?}"),
+                real: format!("{real:?}"),
+            });
+        }
         let (by_model, known) = self.answer_of_model(&kind, &envelope, &said.action, real);
         let model = verdict(&by_model);
         if model != real && known.is_none() {

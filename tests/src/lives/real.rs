@@ -47,6 +47,8 @@ pub(super) struct Block {
     pub(super) due: Vec<(Deadline, Vec<Transfer>, Option<Seal>)>,
     /// The transaction's bookings, or why it is not in the block.
     pub(super) answer: Result<Vec<Transfer>, Refusal>,
+    /// What a node would have said before the block, without what fell due in it.
+    pub(super) said_before: Result<(), Refusal>,
     /// Whether the block's sums agree with a count from the accounts.
     pub(super) conserved: bool,
 }
@@ -85,14 +87,16 @@ impl Real {
     pub(super) fn decide(&mut self, time: TimestampMs, said: &VerifiedTransaction) -> Block {
         let proposed = Proposed { time, proposer: ValidatorIndex::new(0), round: Round::ZERO };
         let said = std::slice::from_ref(said);
+        let said_before = self.state.check(&said[0], time, &self.history);
         let state = self.state.clone();
         let executed = execute(state, &self.history, proposed, &[], said, OnRefusal::LeaveOut);
         let executed = executed.expect("time goes on, and what is refused is left out");
-        self.take_in(executed)
+        self.take_in(executed, said_before)
     }
 
-    fn take_in(&mut self, executed: Executed) -> Block {
-        let mut block = Block { due: Vec::new(), answer: Ok(Vec::new()), conserved: false };
+    fn take_in(&mut self, executed: Executed, said_before: Result<(), Refusal>) -> Block {
+        let (due, answer) = (Vec::new(), Ok(Vec::new()));
+        let mut block = Block { due, answer, said_before, conserved: false };
         for entry in &executed.entries {
             match entry.bytes.decode().expect("the ledger reads what it wrote") {
                 Entry::System(system) => {

@@ -31,7 +31,16 @@ pub(super) fn shrink(mut failure: Failure) -> Failure {
             break;
         }
     }
-    // A life may be lived in seconds as well as in months; and small numbers are easier to read.
+    // A life may be lived in seconds as well as in months; and small numbers are easier to read. A payment
+    // is confirmed as it was recorded, so that amounts are halved together first.
+    while attempts < ATTEMPTS_MAX {
+        attempts += 1;
+        let mut steps = failure.steps.clone();
+        let changed = steps.iter_mut().fold(false, |any, step| halve_amounts(step) | any);
+        if !changed || !still_fails(&mut failure, steps) {
+            break;
+        }
+    }
     for position in 0..failure.steps.len() {
         for change in [halve_time, halve_amounts] {
             while attempts < ATTEMPTS_MAX {
