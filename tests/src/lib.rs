@@ -8,6 +8,8 @@
 //!                              └─────▶ checks, trace
 //! ```
 //!
+//! Beside it stand [`model`], the rules of the money a second time, and [`lives`], which compare the two.
+//!
 //! Safety is checked at every event, liveness after the faults stop. The same seed gives the same
 //! run, event by event; `cargo xtask sim --seed N` repeats it. Nothing in here depends on the node or
 //! its database.
@@ -20,6 +22,8 @@ pub mod clock;
 pub mod cluster;
 pub mod community;
 pub mod disk;
+pub mod lives;
+pub mod model;
 pub mod network;
 pub mod rng;
 pub mod scenario;
