@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-mod loopback;
+pub(crate) mod loopback;
 
 use genesis::{
     ChannelSection, Collection, ConsensusSection, Contribution, Genesis, Invitation, Invited,
