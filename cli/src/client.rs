@@ -67,16 +67,16 @@ struct Rights {
 }
 
 impl Rights {
-    /// What to show a node, one after the other: a node that stopped uncleanly has left a token that is none any
-    /// more, and what is public needs none.
+    /// What to show a node, one after the other. A given token may be for other nodes than the one on this machine.
+    /// A node that stopped uncleanly has left one that is none any more, and what is public needs none.
     fn for_node(&self, url: &str) -> Vec<Option<String>> {
         let bearer = |token: &str| Some(format!("Bearer {token}"));
-        if let Some(token) = &self.token {
-            return vec![bearer(token)];
-        }
+        let given = self.token.as_deref().map(bearer);
         // Looked up again for each question: a node that was started anew has left another one.
         let left = self.folders.as_ref().map(|folders| folders.tokens_for_url(url));
-        left.iter().flatten().map(|token| bearer(token)).chain([None]).collect()
+        let left = left.iter().flatten().map(|token| bearer(token));
+        let nothing = self.token.is_none().then_some(None);
+        given.into_iter().chain(left).chain(nothing).collect()
     }
 
     /// Asks a node, if need be again with what is left to show.
@@ -213,8 +213,8 @@ impl Client {
         Self { silent: folder.map_or_else(Silent::default, Silent::in_folder), ..self }
     }
 
-    /// Shows an access token with every question or, without one, to each node on this machine the token that it
-    /// has left in one of these folders. Nodes are told no other way who asks.
+    /// Shows an access token with every question, and to each node on this machine that does not take it the token
+    /// that it has left in one of these folders. Nodes are told no other way who asks.
     pub(crate) fn with_rights(self, token: Option<String>, folders: Folders) -> Self {
         Self { rights: Rights { token, folders: Some(folders) }, ..self }
     }
@@ -969,6 +969,12 @@ pub(crate) mod tests {
         let anew = anew.expect("can be left").expect("over loopback");
         *known.lock().expect("not poisoned") = anew.token().to_owned();
         assert_eq!((client.proposals(), asked()), (Ok(Vec::new()), 1));
+
+        // A token of other nodes locks nobody out of the one here.
+        let urls = std::slice::from_ref(&node.url);
+        let client = Client::new(urls).expect("an address");
+        let client = client.with_rights(Some("tuan-token-1".into()), Folders::of(environment));
+        assert_eq!((client.proposals(), asked()), (Ok(Vec::new()), 2));
 
         // A name may lead elsewhere, and is shown nothing.
         let named = node.url.replace("127.0.0.1", "localhost");
