@@ -641,7 +641,7 @@ mod tests {
     use super::*;
     use crate::{genesis::tests::orchard, testing};
     use ledger_core::{
-        fund::{LineRequest, OrderRequest},
+        fund::{AccountId, LineRequest, OrderRequest},
         types::{HouseholdTag, MemberId, Quantity},
     };
 
@@ -732,6 +732,25 @@ quote = 13
         }
         let failure = FilingError("x".into()).in_file("f.toml");
         assert_eq!(failure.number(), crate::exit::USAGE);
+    }
+
+    #[test]
+    fn no_number_that_a_node_says_is_too_much() {
+        let mut truth = testing::group_buy();
+        let request = OrderRequest {
+            order: "A1".parse().expect("a number"),
+            household: HouseholdTag::new([1; 16]),
+            delivery_code: None,
+            replaces: None,
+            lines: List::new(vec![LineRequest { offer: 0, quantity: Quantity::new(2_500) }])
+                .expect("fits"),
+        };
+        truth.orders.push((request.order, testing::order_of(&request)));
+        truth.accounts.push(testing::credit(AccountId::Escrow(request.household), 500));
+        for view in testing::lies(&truth) {
+            assert!(!show(&view, &names(), &Tags::default()).is_empty());
+            assert!(!facts(&view.filing, &names()).is_empty());
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use ledger_core::{
     crypto::TransactionId,
     types::{GroupBuyId, Height, LogIndex},
 };
+use machine_token::Folders;
 use serde::de::DeserializeOwned;
 use silent::Silent;
 use std::{cell::Cell, path::Path, thread, time::Duration};
@@ -48,12 +49,52 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub(crate) struct Client {
     nodes: Vec<String>,
     agent: ureq::Agent,
-    /// What `authorization` says, for nodes that ask for an access token.
-    authorization: Option<String>,
+    /// What nodes are shown.
+    rights: Rights,
     /// Position of the node that answered last.
     first: Cell<usize>,
     /// Those that are asked last.
     silent: Silent,
+}
+
+/// By what a node lets this user do more than read what is public.
+#[derive(Default)]
+struct Rights {
+    /// An access token that the user was given; every node is shown it.
+    token: Option<String>,
+    /// Where nodes on this machine leave tokens for its users; each is shown its own.
+    folders: Option<Folders>,
+}
+
+impl Rights {
+    /// What to show a node, one after the other. A given token may be for other nodes than the one on this machine.
+    /// A node that stopped uncleanly has left one that is none any more, and what is public needs none.
+    fn for_node(&self, url: &str) -> Vec<Option<String>> {
+        let bearer = |token: &str| Some(format!("Bearer {token}"));
+        let given = self.token.as_deref().map(bearer);
+        // Looked up again for each question: a node that was started anew has left another one.
+        let left = self.folders.as_ref().map(|folders| folders.tokens_for_url(url));
+        let left = left.iter().flatten().map(|token| bearer(token));
+        let nothing = self.token.is_none().then_some(None);
+        given.into_iter().chain(left).chain(nothing).collect()
+    }
+
+    /// Asks a node, if need be again with what is left to show.
+    fn ask(
+        &self,
+        url: &str,
+        mut ask: impl FnMut(Option<&str>) -> Result<Answer, ureq::Error>,
+    ) -> Result<Answer, ureq::Error> {
+        let mut shown = self.for_node(url).into_iter();
+        let mut answer = ask(shown.next().flatten().as_deref())?;
+        for next in shown {
+            if answer.status != UNAUTHORIZED {
+                break;
+            }
+            answer = ask(next.as_deref())?;
+        }
+        Ok(answer)
+    }
 }
 
 /// Where a transaction stands, by the word of a node.
@@ -164,7 +205,7 @@ impl Client {
             .build()
             .new_agent();
         let (first, silent) = (Cell::new(0), Silent::default());
-        Ok(Self { nodes: urls, agent, authorization: None, first, silent })
+        Ok(Self { nodes: urls, agent, rights: Rights::default(), first, silent })
     }
 
     /// Remembers in the user's folder which nodes keep silent, and knows which did so lately.
@@ -172,9 +213,10 @@ impl Client {
         Self { silent: folder.map_or_else(Silent::default, Silent::in_folder), ..self }
     }
 
-    /// Shows an access token with every question; nodes are told no other way who asks.
-    pub(crate) fn with_token(self, token: Option<&str>) -> Self {
-        Self { authorization: token.map(|token| format!("Bearer {token}")), ..self }
+    /// Shows an access token with every question, and to each node on this machine that does not take it the token
+    /// that it has left in one of these folders. Nodes are told no other way who asks.
+    pub(crate) fn with_rights(self, token: Option<String>, folders: Folders) -> Self {
+        Self { rights: Rights { token, folders: Some(folders) }, ..self }
     }
 
     /// How a node is.
@@ -185,8 +227,8 @@ impl Client {
     /// How the nodes are, each by its own word, with their addresses in the order in which they are
     /// named. All are asked at once: one that is frozen does not hold up the others.
     pub(crate) fn statuses(&self) -> Vec<(&str, Result<Status, Failure>)> {
-        let (agent, authorization) = (&self.agent, self.authorization.as_deref());
-        let ask = |url: &str| get(agent, authorization, url, "/v1/status", STATUS_TIMEOUT);
+        let (agent, rights) = (&self.agent, &self.rights);
+        let ask = |url: &str| get(agent, rights, url, "/v1/status", STATUS_TIMEOUT);
         let answers: Vec<_> = thread::scope(|scope| {
             let asked: Vec<_> =
                 self.nodes.iter().map(|url| scope.spawn(move || ask(url))).collect();
@@ -466,7 +508,7 @@ impl Client {
 
     /// The failure of a question that only a token opens the door for.
     pub(crate) fn locked(&self) -> Failure {
-        let failure = Failure::setup(match self.authorization {
+        let failure = Failure::setup(match self.rights.token {
             None => word!("this node wants an access token", "这个节点要求访问令牌"),
             Some(_) => word!(
                 "this node does not know the access token that was shown",
@@ -474,8 +516,11 @@ impl Client {
             ),
         });
         failure.help(word!(
-            "name it with --token-file; the node's operator makes one with `tuand token add`",
-            "用 --token-file 指定令牌文件；令牌由节点运营方用 tuand token add 发放"
+            "name it with --token-file; the node's operator makes one with `tuand token add`. On the node's own \
+             machine none is needed: write the node as an address, http://127.0.0.1:7101, and be the user who runs \
+             it, unless it is a service of the system",
+            "用 --token-file 指定令牌文件；令牌由节点运营方用 tuand token add 发放。在节点本机上不需要令牌：\
+             请用地址写明节点，如 http://127.0.0.1:7101；节点若不是系统服务，请以运行它的用户执行"
         ))
     }
 
@@ -502,8 +547,7 @@ impl Client {
     }
 
     fn get_at(&self, node: usize, path: &str, timeout: Duration) -> Result<Answer, ureq::Error> {
-        let answer =
-            get(&self.agent, self.authorization.as_deref(), &self.nodes[node], path, timeout);
+        let answer = get(&self.agent, &self.rights, &self.nodes[node], path, timeout);
         self.remember(node, &answer);
         answer
     }
@@ -515,11 +559,13 @@ impl Client {
         bytes: &[u8],
         timeout: Duration,
     ) -> Result<Answer, ureq::Error> {
-        let request = self.agent.post(format!("{}{path}", self.nodes[node]));
-        let request = authorized(request, self.authorization.as_deref());
-        let request = request.config().timeout_global(Some(timeout)).build();
-        let request = request.header("content-type", "application/octet-stream");
-        let answer = request.send(bytes).and_then(read_answer);
+        let url = &self.nodes[node];
+        let answer = self.rights.ask(url, |authorization| {
+            let request = authorized(self.agent.post(format!("{url}{path}")), authorization);
+            let request = request.config().timeout_global(Some(timeout)).build();
+            let request = request.header("content-type", "application/octet-stream");
+            request.send(bytes).and_then(read_answer)
+        });
         self.remember(node, &answer);
         answer
     }
@@ -537,13 +583,15 @@ fn authorized<Body>(
 
 fn get(
     agent: &ureq::Agent,
-    authorization: Option<&str>,
+    rights: &Rights,
     url: &str,
     path: &str,
     timeout: Duration,
 ) -> Result<Answer, ureq::Error> {
-    let request = authorized(agent.get(format!("{url}{path}")), authorization);
-    read_answer(request.config().timeout_global(Some(timeout)).build().call()?)
+    rights.ask(url, |authorization| {
+        let request = authorized(agent.get(format!("{url}{path}")), authorization);
+        read_answer(request.config().timeout_global(Some(timeout)).build().call()?)
+    })
 }
 
 fn read_answer(mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
@@ -652,6 +700,13 @@ pub(crate) mod tests {
     pub(crate) fn listening_node(
         answer: impl Fn(&str, Vec<u8>) -> Option<(u16, String)> + Send + 'static,
     ) -> FakeNode {
+        heading_node(move |head, body| answer(head.lines().next().unwrap_or_default(), body))
+    }
+
+    /// A node that hears the headers, too.
+    fn heading_node(
+        answer: impl Fn(&str, Vec<u8>) -> Option<(u16, String)> + Send + 'static,
+    ) -> FakeNode {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let url = format!("http://{}", listener.local_addr().expect("has an address"));
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -675,7 +730,7 @@ pub(crate) mod tests {
                 let _ = stream.read_exact(&mut body);
                 let line = head.lines().next().unwrap_or_default().to_owned();
                 seen.lock().expect("not poisoned").push(line.clone());
-                if let Some((status, body)) = answer(&line, body) {
+                if let Some((status, body)) = answer(&head, body) {
                     let _ = write!(
                         stream,
                         "HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
@@ -848,9 +903,83 @@ pub(crate) mod tests {
             String::from_utf8(head).expect("is text").to_ascii_lowercase()
         });
         let client = Client::new(&[stranger.url, url]).expect("addresses");
-        assert_eq!(client.with_token(Some("tuan-token-1")).proposals(), Ok(Vec::new()));
+        let client = client.with_rights(Some("tuan-token-1".to_owned()), Folders::of(|_| None));
+        assert_eq!(client.proposals(), Ok(Vec::new()));
         let head = friend.join().expect("answered");
         assert!(head.contains("\r\nauthorization: bearer tuan-token-1\r\n"), "{head}");
+    }
+
+    /// A node that says on its first line whether it was shown `token`, and takes whoever shows nothing as a
+    /// stranger: he may read what is public, the list of members.
+    fn node_that_has_left(token: &Arc<Mutex<String>>) -> FakeNode {
+        let token = token.clone();
+        heading_node(move |head, _| {
+            let shown = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
+            let is_public = head.starts_with("GET /v1/members");
+            let refused = |kind| serde_json::to_string(&Problem::new(401, kind, "who?"));
+            match shown {
+                Some(shown) if shown == *token.lock().expect("not poisoned") => {
+                    Some((200, "[]".into()))
+                }
+                Some(_) => Some((401, refused("wrong-token").expect("is JSON"))),
+                None if is_public => Some((200, "[]".into())),
+                None => Some((401, refused("token-needed").expect("is JSON"))),
+            }
+        })
+    }
+
+    #[test]
+    fn a_node_of_this_machine_is_shown_what_it_has_left_and_an_old_one_locks_nobody_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().to_str().expect("is text");
+        let environment = |name: &str| (name == "XDG_RUNTIME_DIR").then(|| path.to_owned());
+        let known = Arc::new(Mutex::new(String::new()));
+        let node = node_that_has_left(&known);
+        let address = node.url.strip_prefix("http://").expect("an address").parse().expect("one");
+        let client = || {
+            let client = Client::new(std::slice::from_ref(&node.url)).expect("an address");
+            client.with_rights(None, Folders::of(environment))
+        };
+        let asked = || std::mem::take(&mut *node.requests.lock().expect("not poisoned")).len();
+
+        // Nothing is left: what is public can be read, and for the rest it says what helps.
+        assert_eq!(client().members(), Ok(Vec::new()));
+        let locked = client().proposals().expect_err("locked");
+        assert!(locked.to_string().contains("http://127.0.0.1:7101"), "{locked}");
+        asked();
+
+        let left = machine_token::MachineToken::leave(address, environment);
+        let left = left.expect("can be left").expect("over loopback");
+        *known.lock().expect("not poisoned") = left.token().to_owned();
+        let client = client();
+        assert_eq!((client.proposals(), asked()), (Ok(Vec::new()), 1));
+        let taken = client.hand_in(0, &id(), b"x", ANSWER_TIMEOUT);
+        assert!(matches!(taken, HandedIn::Unclear(_)), "the fake node speaks no more: {taken:?}");
+        asked();
+
+        // The node has ended uncleanly, and another one runs there, of another user.
+        *known.lock().expect("not poisoned") = "another".to_owned();
+        assert_eq!((client.members(), asked()), (Ok(Vec::new()), 2));
+        assert_eq!(client.hand_in(0, &id(), b"x", ANSWER_TIMEOUT), HandedIn::Locked);
+        assert!(client.proposals().is_err());
+        asked();
+
+        // It is started anew while this command runs.
+        let anew = machine_token::MachineToken::leave(address, environment);
+        let anew = anew.expect("can be left").expect("over loopback");
+        *known.lock().expect("not poisoned") = anew.token().to_owned();
+        assert_eq!((client.proposals(), asked()), (Ok(Vec::new()), 1));
+
+        // A token of other nodes locks nobody out of the one here.
+        let urls = std::slice::from_ref(&node.url);
+        let client = Client::new(urls).expect("an address");
+        let client = client.with_rights(Some("tuan-token-1".into()), Folders::of(environment));
+        assert_eq!((client.proposals(), asked()), (Ok(Vec::new()), 2));
+
+        // A name may lead elsewhere, and is shown nothing.
+        let named = node.url.replace("127.0.0.1", "localhost");
+        let client = Client::new(&[named]).expect("an address");
+        assert!(client.with_rights(None, Folders::of(environment)).proposals().is_err());
     }
 
     #[test]

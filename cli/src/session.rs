@@ -21,6 +21,7 @@ use ledger_core::{
     refusal::Refusal,
     types::{Code, Fen, GroupBuyId, Height, LogIndex},
 };
+use machine_token::Folders;
 use serde::Serialize;
 use std::{
     cell::{OnceCell, RefCell},
@@ -180,7 +181,8 @@ impl Session {
         lang::set(options.lang.unwrap_or_else(|| Language::of_environment(&environment)));
         let home = state_home(&environment);
         let folder = options.state.as_deref().or(home.as_deref());
-        let client = Client::new(&options.nodes)?.with_token(token.as_deref());
+        let folders = Folders::of(&environment);
+        let client = Client::new(&options.nodes)?.with_rights(token, folders);
         Ok(Self {
             output: Output::new(options.json),
             client: client.with_memory(folder),

@@ -306,6 +306,22 @@ mod tests {
     }
 
     #[test]
+    fn no_number_that_a_node_says_is_too_much() {
+        let truth = Status {
+            next_deadline: Some(Default::default()),
+            signed_elsewhere: Some(Default::default()),
+            clock_offset_ms: Some(7),
+            ..explain::tests::healthy()
+        };
+        for status in crate::testing::lies(&truth) {
+            assert!(!describe(&status).is_empty());
+            let findings = explain::explain(&status);
+            assert!(findings.iter().all(|finding| !finding.sentence().is_empty()));
+            explain::can_proceed(&status);
+        }
+    }
+
+    #[test]
     fn scripts_learn_from_the_exit_code_whether_the_chain_can_go_on() {
         let outcome = |status: &Status| {
             let answer = serde_json::to_string(status).expect("is JSON");

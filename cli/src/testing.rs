@@ -110,3 +110,53 @@ pub(crate) fn credit(account: AccountId, amount: u64) -> AccountView {
         balance: amount,
     }
 }
+
+/// What a node says, as one that lies could say it: each number at the ends of what numbers there are, one at a
+/// time and all at once.
+pub(crate) fn lies<T: serde::Serialize + serde::de::DeserializeOwned>(truth: &T) -> Vec<T> {
+    use serde_json::{Value, json};
+    /// Replaces the number with this position, or every one; returns how many there are.
+    fn replace(value: &mut Value, at: Option<usize>, lie: &Value, count: usize) -> usize {
+        match value {
+            Value::Number(_) => {
+                if at.is_none_or(|at| at == count) {
+                    *value = lie.clone();
+                }
+                count + 1
+            }
+            Value::Array(items) => {
+                items.iter_mut().fold(count, |count, item| replace(item, at, lie, count))
+            }
+            Value::Object(fields) => {
+                fields.values_mut().fold(count, |count, field| replace(field, at, lie, count))
+            }
+            Value::Null | Value::Bool(_) | Value::String(_) => count,
+        }
+    }
+    let edges = [
+        json!(0),
+        json!(1),
+        json!(u16::MAX),
+        json!(i32::MAX),
+        json!(u32::MAX),
+        json!(1_u64 << 53),
+        json!(i64::MAX),
+        json!(u64::MAX - 1),
+        json!(u64::MAX),
+        json!(-1),
+        json!(i64::MIN),
+    ];
+    let truth = serde_json::to_value(truth).expect("is JSON");
+    let mut lies = Vec::new();
+    for lie in &edges {
+        let count = replace(&mut truth.clone(), None, lie, 0);
+        for at in (0..count).map(Some).chain([None]) {
+            let mut changed = truth.clone();
+            replace(&mut changed, at, lie, 0);
+            // What does not fit is refused before anybody computes with it.
+            lies.extend(serde_json::from_value(changed));
+        }
+    }
+    assert!(lies.len() > edges.len(), "nothing fits");
+    lies
+}

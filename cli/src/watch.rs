@@ -518,6 +518,15 @@ mod tests {
     const EVENING: TimestampMs = TimestampMs::new(1_767_592_020_000);
 
     #[test]
+    fn no_number_that_a_node_says_is_too_much() {
+        for view in testing::lies(&filling()) {
+            let picture = Picture::of(&view);
+            assert!(!drawing(&picture, None, EVENING, 80, 24).is_empty());
+            assert!(!line(&picture, EVENING).is_empty());
+        }
+    }
+
+    #[test]
     fn the_minimum_counts_what_is_paid_in_full() {
         let mut view = filling();
         let picture = Picture::of(&view);

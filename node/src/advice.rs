@@ -12,6 +12,7 @@ use crate::{
     store::StoreError,
 };
 use genesis::{Text, text};
+use machine_token::LeaveError;
 use replica::chain_store::ChainStoreError;
 use std::{
     io::{Error, ErrorKind},
@@ -240,6 +241,30 @@ pub(crate) fn api_port(address: SocketAddr, error: &Error) -> Failure {
         "接口无法在 {address} 监听：{zh}"
     ))
     .help(say(help))
+}
+
+/// The machine token cannot be left for the users of this machine.
+pub(crate) fn machine_token(error: &LeaveError) -> Text {
+    let Text { en, zh } = match error {
+        LeaveError::NotPrivate(folder) => {
+            let folder = folder.display();
+            text!(
+                "{folder} is not this user's alone (mode 700); remove it",
+                "{folder} 不是本用户专有（权限 700）；请删除它"
+            )
+        }
+        LeaveError::Io { path, source } => {
+            let (Text { en, zh }, path) = (reason(source), path.display());
+            text!("cannot write {path}: {en}", "无法写入 {path}：{zh}")
+        }
+        LeaveError::NoRandomness(detail) => {
+            text!("no randomness: {detail}", "取不到随机数：{detail}")
+        }
+    };
+    text!(
+        "`tuan` on this machine needs an access token, as from elsewhere (`tuand token add`): {en}",
+        "本机上的 tuan 也要像别处一样使用访问令牌（`tuand token add`）：{zh}"
+    )
 }
 
 /// The network cannot start.

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! server    connections: how many, how slow, how they end
-//! client    who asks: from this machine, from elsewhere, through a proxy
+//! client    who asks: a user of this machine, somebody elsewhere, a web page
 //! limits    how often
 //! routes    what there is, who may ask it, what it costs
 //! answers   what is answered; page: how lists go on; events: the stream of blocks
@@ -28,7 +28,10 @@ mod settings;
 
 pub use settings::ClientSettings;
 
-use crate::{metrics::Metrics, tokens::Tokens};
+use crate::{
+    metrics::Metrics,
+    tokens::{Tokens, digest},
+};
 use answers::{ApiError, Asked};
 use events::Streams;
 use genesis::Genesis;
@@ -70,6 +73,8 @@ pub(crate) struct Surroundings {
     pub(crate) metrics: Metrics,
     /// The file of the access tokens.
     pub(crate) tokens: PathBuf,
+    /// The machine token, if one could be left for the users of the machine.
+    pub(crate) machine_token: Option<String>,
     /// Where the store is, to say how much room is left.
     pub(crate) store: PathBuf,
 }
@@ -83,6 +88,8 @@ struct Shared {
     settings: Arc<ClientSettings>,
     metrics: Metrics,
     tokens: Arc<Tokens>,
+    /// The digest of the machine token.
+    machine_token: Option<[u8; 32]>,
     store: Arc<PathBuf>,
     limits: Arc<Limits>,
     streams: Arc<Streams>,
@@ -99,10 +106,16 @@ impl Shared {
             settings: Arc::new(node.settings),
             metrics: node.metrics,
             tokens: Arc::new(Tokens::of(node.tokens)),
+            machine_token: node.machine_token.as_deref().map(digest),
             store: Arc::new(node.store),
             streams: Arc::default(),
             shutdown,
         }
+    }
+
+    /// Comparing digests tells nothing about the token by the time it takes.
+    fn is_machine_token(&self, token: &str) -> bool {
+        self.machine_token == Some(digest(token))
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

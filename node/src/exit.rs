@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_starts_a_node_again_for_ever_however_it_ended_but_for_a_wrong_command_line() {
+    fn the_unit_starts_a_node_again_for_ever_and_gives_it_the_folder_for_its_token() {
         let unit = include_str!("../../packaging/systemd/tuand@.service");
         let setting = |name: &str| -> Vec<&str> {
             let of = |line: &'static str| line.split_once('=').filter(|(n, _)| *n == name);
@@ -93,6 +93,9 @@ mod tests {
         assert_eq!(setting("Restart"), ["on-failure"]);
         assert_eq!(setting("RestartPreventExitStatus"), [USAGE.to_string()]);
         assert_eq!(setting("StartLimitIntervalSec"), ["0"]);
+        let folder = std::path::Path::new("/run").join(setting("RuntimeDirectory").concat());
+        assert_eq!(folder, std::path::Path::new(machine_token::SYSTEM_FOLDER));
+        assert_eq!(setting("RuntimeDirectoryMode"), ["0755"]);
         // What fails an assertion or a condition is not tried again.
         assert!(
             !unit.lines().any(|line| line.starts_with("Assert") || line.starts_with("Condition"))

@@ -269,6 +269,20 @@ impl Home {
         )))
     }
 
+    /// What is wrong with an API that others reach directly.
+    ///
+    /// # Errors
+    /// If the settings cannot be read.
+    pub fn heard_by_others(&self) -> Result<Option<Text>, Failure> {
+        let api = self.settings()?.api;
+        Ok((!api.ip().to_canonical().is_loopback()).then(|| {
+            text!(
+                "the API listens on {api}, and plain HTTP lets whoever is on the way read access tokens: leave `api` in node.toml on 127.0.0.1 and put a proxy with TLS in front, as docs/api.md shows",
+                "接口监听 {api}，而明文 HTTP 会让途中的任何人读到访问令牌：请让 node.toml 中的 `api` 留在 127.0.0.1，并按 docs/api.md 在前面设带 TLS 的代理"
+            )
+        }))
+    }
+
     /// Whether the node has begun a chain.
     ///
     /// # Errors
@@ -490,4 +504,30 @@ fn kind_of(text: &str) -> Option<(Text, Text)> {
         return Some((kind, help));
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn an_api_that_others_reach_directly_is_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        for (api, warned) in [
+            ("127.0.0.1:7101", false),
+            ("[::1]:7101", false),
+            ("127.0.0.2:7101", false),
+            ("0.0.0.0:7101", true),
+            ("[::]:7101", true),
+            ("192.0.2.7:7101", true),
+        ] {
+            let text = format!("member = \"property\"\nlisten = []\napi = \"{api}\"\n");
+            fs::write(home.settings_file(), text).unwrap();
+            let warning = home.heard_by_others().unwrap();
+            assert_eq!(warning.is_some_and(|warning| warning.en.contains(api)), warned, "{api}");
+        }
+    }
 }

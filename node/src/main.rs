@@ -184,7 +184,8 @@ fn run(command: Command) -> Result<u8, Failure> {
         }
         Command::Run { node } => {
             let (home, genesis) = node.read()?;
-            if let Some(Text { en, zh }) = home.not_found_by_others(&genesis)? {
+            let warnings = [home.not_found_by_others(&genesis)?, home.heard_by_others()?];
+            for Text { en, zh } in warnings.into_iter().flatten() {
                 eprintln!("{}", say(text!("warning: {en}", "警告：{zh}")));
             }
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

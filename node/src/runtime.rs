@@ -19,7 +19,7 @@ use crate::{
     store::RocksStore,
 };
 use anyhow::anyhow;
-use genesis::{Genesis, text};
+use genesis::{Genesis, Text, text};
 use ledger_core::{
     api::{Activity, PeerStatus, SignedTwice, Status, Use},
     codec::decode,
@@ -27,11 +27,13 @@ use ledger_core::{
     crypto::{BatchItem, SecretKey, verify_batch},
     types::{Height, Round, TimestampMs},
 };
+use machine_token::MachineToken;
 use replica::{
     Action, Config, Event, MEMPOOL_BYTES_MAX, NodeId, Outcome, Replica, RequestId, Road, Start,
 };
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     num::NonZero,
     panic::resume_unwind,
     sync::Arc,
@@ -47,6 +49,8 @@ const COMMANDS_MAX: usize = 1_024;
 const EVENTS_IN_A_ROW_MAX: usize = 64;
 /// Fewest signatures that are worth a thread of their own: a batch is cheaper the larger it is.
 const SIGNATURES_PER_THREAD_MIN: usize = 1_024;
+/// How often it is seen to that the machine token is still in its file.
+const TOKEN_INTERVAL: Duration = Duration::from_secs(60);
 /// Most proposers of failed rounds that are named.
 const FAILED_PROPOSERS_MAX: usize = 16;
 
@@ -145,6 +149,7 @@ pub async fn run(
     let api_listener = tokio::net::TcpListener::bind(settings.api)
         .await
         .map_err(|error| advice::api_port(settings.api, &error))?;
+    let machine_token = leave_machine_token(api_listener.local_addr()?);
     let (mut network, mut network_events) =
         spawn(network, shutdown.child_token()).await.map_err(advice::network)?;
 
@@ -165,11 +170,13 @@ pub async fn run(
             settings: settings.clients,
             metrics: metrics.clone(),
             tokens: home.tokens(),
+            machine_token: machine_token.as_ref().map(|left| left.token().to_owned()),
             store: home.store(),
         },
         shutdown.clone(),
     );
     let api = tokio::spawn(api);
+    let keeper = machine_token.map(|left| tokio::spawn(keep(left, shutdown.clone())));
     tracing::info!(node = opened.name, chain = %genesis.chain, api = %settings.api, "running");
 
     let mut shell = Shell {
@@ -223,10 +230,38 @@ pub async fn run(
     let Shell { disk, network, replica, .. } = shell;
     drop(disk_done);
     let _ = tokio::task::spawn_blocking(move || disk.finish()).await;
+    if let Some(keeper) = keeper {
+        let _ = keeper.await;
+    }
     let _ = network.task.await;
     let _ = api.await;
     drop(replica);
     result
+}
+
+/// Leaves the token by which users of this machine are known. A node without does everything else.
+fn leave_machine_token(api: SocketAddr) -> Option<MachineToken> {
+    match MachineToken::leave(api, |name| std::env::var(name).ok()) {
+        Ok(left) => left,
+        Err(error) => {
+            let Text { en, zh } = advice::machine_token(&error);
+            eprintln!("{}", say(text!("warning: {en}", "警告：{zh}")));
+            None
+        }
+    }
+}
+
+/// Keeps the token in its file as long as the node runs.
+async fn keep(left: MachineToken, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(TOKEN_INTERVAL) => {}
+        }
+        if let Err(error) = left.keep() {
+            tracing::warn!("the machine token cannot be left again: {:#}", anyhow!(error));
+        }
+    }
 }
 
 fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, Failure> {

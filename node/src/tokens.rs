@@ -173,7 +173,8 @@ fn time(at: TimestampMs) -> String {
     )
 }
 
-fn digest(token: &str) -> [u8; 32] {
+/// What is kept of a token.
+pub(crate) fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 

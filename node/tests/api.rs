@@ -14,6 +14,8 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
 };
 use support::{Cluster, PATIENCE, eventually, trade, tuand};
 
@@ -35,7 +37,15 @@ impl Answer {
     }
 }
 
+/// Asks as a user of the node's machine.
 fn ask(cluster: &Cluster, node: usize, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let bearer = cluster.bearer(node);
+    let shown = [("authorization", bearer.as_str())];
+    ask_with(cluster, node, path, &[&shown, headers].concat())
+}
+
+/// Asks with these headers alone.
+fn ask_with(cluster: &Cluster, node: usize, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = ureq::get(format!("http://{}{path}", cluster.nodes[node].api))
         .config()
         .http_status_as_error(false)
@@ -197,7 +207,12 @@ fn next_event(stream: &mut BufReader<TcpStream>) -> Option<(String, BlockEvent)>
     }
 }
 
+/// Opens a stream as a user of the node's machine.
 fn watch(cluster: &Cluster, query: &str, headers: &str) -> BufReader<TcpStream> {
+    watch_with(cluster, query, &format!("authorization: {}\r\n{headers}", cluster.bearer(0)))
+}
+
+fn watch_with(cluster: &Cluster, query: &str, headers: &str) -> BufReader<TcpStream> {
     let api = &cluster.nodes[0].api;
     let mut stream = TcpStream::connect(api).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -336,7 +351,7 @@ fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once
     // From elsewhere four streams at a time; a closed one makes room.
     let opened = || {
         let header = format!("{}: {}\r\n", FROM_ELSEWHERE.0, FROM_ELSEWHERE.1);
-        let mut stream = watch(&cluster, "", &header);
+        let mut stream = watch_with(&cluster, "", &header);
         let mut line = String::new();
         stream.read_line(&mut line).unwrap();
         (line.trim().to_owned(), stream)
@@ -373,11 +388,8 @@ fn every_answer_fits_the_document_lists_go_on_and_a_stream_tells_each_block_once
 #[test]
 fn from_elsewhere_reading_is_open_the_rest_takes_a_token_and_all_is_limited() {
     let mut cluster = Cluster::found();
-    let settings = cluster.nodes[0].home.join("node.toml");
-    let text = fs::read_to_string(&settings).unwrap();
-    let text = text.replace("requests_per_second = 20", "requests_per_second = 1");
-    let text = text.replace("burst = 100", "burst = 30");
-    fs::write(&settings, text).unwrap();
+    cluster.set(0, "requests_per_second", 1);
+    cluster.set(0, "burst", 30);
     cluster.start(0);
     let home = cluster.nodes[0].home.clone();
     let token = |arguments: &[&str]| {
@@ -387,17 +399,17 @@ fn from_elsewhere_reading_is_open_the_rest_takes_a_token_and_all_is_limited() {
         (output.status.code(), text)
     };
 
-    // On the node's own machine nothing is asked.
+    // Users of the node's own machine may ask everything, as often as they like.
     for path in ["/v1/proposals", "/metrics"] {
         let answer = ask(&cluster, 0, path, &[]);
         assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")));
     }
     let refused = |headers: &[(&str, &str)]| {
-        let answer = ask(&cluster, 0, "/v1/proposals", headers);
+        let answer = ask_with(&cluster, 0, "/v1/proposals", headers);
         assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
         answer.json::<Problem>().kind
     };
-    assert_eq!(ask(&cluster, 0, "/v1/status", &[FROM_ELSEWHERE]).status, 200);
+    assert_eq!(ask_with(&cluster, 0, "/v1/status", &[FROM_ELSEWHERE]).status, 200);
     assert_eq!(refused(&[FROM_ELSEWHERE]), "urn:tuanzhang:problem:token-needed");
     assert_eq!(refused(&[("host", "evil.example")]), "urn:tuanzhang:problem:token-needed");
 
@@ -409,22 +421,24 @@ fn from_elsewhere_reading_is_open_the_rest_takes_a_token_and_all_is_limited() {
     let bearer = format!("Bearer {secret}");
     let shown = [FROM_ELSEWHERE, ("authorization", bearer.as_str())];
     eventually("the token to be known", || {
-        (ask(&cluster, 0, "/v1/proposals", &shown).status == 200).then_some(())
+        (ask_with(&cluster, 0, "/v1/proposals", &shown).status == 200).then_some(())
     });
     let wrong = [FROM_ELSEWHERE, ("authorization", "Bearer tuan-token-12")];
     assert_eq!(refused(&wrong), "urn:tuanzhang:problem:wrong-token");
     assert_eq!(token(&["remove", "--name", "leader-li"]).0, Some(0));
     eventually("the token to end", || {
-        (ask(&cluster, 0, "/v1/proposals", &shown).status == 401).then_some(())
+        (ask_with(&cluster, 0, "/v1/proposals", &shown).status == 401).then_some(())
     });
 
     // Whoever asks too often is told when to come back; the node's own machine is not held up.
     let answer = eventually("the limit", || {
-        let answer = ask(&cluster, 0, "/v1/group-buys", &[FROM_ELSEWHERE]);
+        let answer = ask_with(&cluster, 0, "/v1/group-buys", &[FROM_ELSEWHERE]);
         (answer.status == 429).then_some(answer)
     });
     assert_eq!(answer.json::<Problem>().kind, "urn:tuanzhang:problem:too-many-requests");
     assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    // What comes over loopback and shows nothing may be anybody's, through a proxy that says nothing.
+    assert_eq!(ask_with(&cluster, 0, "/v1/group-buys", &[]).status, 429);
     for _ in 0..100 {
         assert_eq!(ask(&cluster, 0, "/v1/status", &[]).status, 200);
     }
@@ -433,7 +447,8 @@ fn from_elsewhere_reading_is_open_the_rest_takes_a_token_and_all_is_limited() {
     let mut stream = TcpStream::connect(&cluster.nodes[0].api).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = "POST /v1/transactions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
-    write!(stream, "{head}content-length: 204800\r\n\r\n").unwrap();
+    let bearer = cluster.bearer(0);
+    write!(stream, "{head}authorization: {bearer}\r\ncontent-length: 204800\r\n\r\n").unwrap();
     stream.write_all(&vec![0; TRANSACTION_BYTES_MAX + 2]).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -445,4 +460,135 @@ fn from_elsewhere_reading_is_open_the_rest_takes_a_token_and_all_is_limited() {
     assert_eq!(status.height, Height::ZERO);
     assert!(status.disk.unwrap().free_bytes > 0);
     assert!(status.peers.iter().all(|peer| !peer.connected && peer.since <= status.now));
+}
+
+/// Sends a request as it stands; its status.
+fn raw_status(cluster: &Cluster, head: &str) -> u16 {
+    let mut stream = TcpStream::connect(&cluster.nodes[0].api).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{head}connection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_user_of_the_machine_is_who_shows_its_token_and_a_web_page_is_nobody() {
+    let mut cluster = Cluster::found();
+    cluster.set(0, "burst", 1_000);
+    cluster.start(0);
+    let api = cluster.nodes[0].api.clone();
+    let bearer = cluster.bearer(0);
+    let token = ("authorization", bearer.as_str());
+    let kind =
+        |answer: &Answer| answer.json::<Problem>().kind.rsplit(':').next().unwrap().to_owned();
+
+    // All of it together, and nothing less.
+    assert_eq!(ask(&cluster, 0, "/v1/proposals", &[]).status, 200);
+    for (headers, refused) in [
+        (&[][..], "token-needed"),
+        (&[("authorization", "Bearer tuan-machine-00")], "wrong-token"),
+        (&[("authorization", bearer.trim_start_matches("Bearer "))], "wrong-token"),
+        (&[token, ("host", "evil.example")], "wrong-token"),
+        (&[token, ("x-forwarded-for", "127.0.0.1")], "wrong-token"),
+        (&[token, ("forwarded", "for=127.0.0.1")], "wrong-token"),
+        (&[token, ("x-real-ip", "127.0.0.1")], "wrong-token"),
+        (&[token, ("via", "1.1 proxy")], "wrong-token"),
+        (&[token, ("cf-connecting-ip", "127.0.0.1")], "wrong-token"),
+        (&[token, token], "wrong-token"),
+    ] {
+        let answer = ask_with(&cluster, 0, "/v1/proposals", headers);
+        assert_eq!((answer.status, kind(&answer).as_str()), (401, refused), "{headers:?}");
+    }
+    let line = format!("GET /v1/proposals HTTP/1.1\r\nauthorization: {bearer}\r\n");
+    let host = format!("host: {api}\r\n");
+    assert_eq!(raw_status(&cluster, &format!("{line}{host}")), 200);
+    assert_eq!(raw_status(&cluster, &format!("{line}{host}{host}")), 401);
+    assert_eq!(raw_status(&cluster, &line), 401);
+    let post = format!("POST /v1/transactions HTTP/1.1\r\n{host}content-length: 0\r\n");
+    assert_eq!(raw_status(&cluster, &post), 401);
+    assert_eq!(raw_status(&cluster, &format!("{post}authorization: {bearer}\r\n")), 400);
+
+    // A page of somebody else reads what is public, with nothing in its hands.
+    let evil = ("origin", "https://evil.example");
+    let own = format!("http://{api}");
+    for path in ["/v1/status", "/v1/entries/999999", "/v1/members?limit=x", "/nothing"] {
+        for headers in [&[][..], &[evil], &[("sec-fetch-site", "cross-site")]] {
+            let answer = ask_with(&cluster, 0, path, headers);
+            assert!(answer.status != 403, "{path}");
+            assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+            assert_eq!(answer.header("access-control-allow-credentials"), None);
+        }
+        let answer = ask_with(&cluster, 0, path, &[token, evil]);
+        assert_eq!((answer.status, kind(&answer).as_str()), (403, "foreign-origin"), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    for headers in [
+        &[("origin", own.as_str())][..],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "none")],
+    ] {
+        assert_eq!(ask(&cluster, 0, "/v1/proposals", headers).status, 200, "{headers:?}");
+    }
+    for headers in [
+        [evil],
+        [("origin", "null")],
+        [("sec-fetch-site", "cross-site")],
+        [("sec-fetch-site", "same-site")],
+    ] {
+        assert_eq!(ask(&cluster, 0, "/v1/proposals", &headers).status, 403, "{headers:?}");
+        let answer = ask_with(&cluster, 0, "/v1/proposals", &headers);
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (401, None));
+    }
+    // Tokens of the operator are no better.
+    let named = tuand()
+        .args(["token", "add", "--name", "leader-li", "--home"])
+        .arg(&cluster.nodes[0].home)
+        .output();
+    let named = format!("Bearer {}", String::from_utf8(named.unwrap().stdout).unwrap().trim());
+    let named = ("authorization", named.as_str());
+    eventually("the token to be known", || {
+        (ask_with(&cluster, 0, "/v1/proposals", &[named]).status == 200).then_some(())
+    });
+    assert_eq!(ask_with(&cluster, 0, "/v1/proposals", &[named, evil]).status, 403);
+
+    // Before a request that is not quite simple a browser asks whether it may.
+    let preflight = |path: &str, method: &str| {
+        let request = ureq::http::Request::options(format!("http://{api}{path}"))
+            .header("origin", "https://evil.example")
+            .header("access-control-request-method", method)
+            .body(())
+            .unwrap();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let response = agent.run(request).unwrap();
+        let header = |name: &str| {
+            response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+        };
+        let allowed = ["origin", "methods", "headers"];
+        let allowed = allowed.map(|what| header(&format!("access-control-allow-{what}")));
+        (response.status().as_u16(), allowed)
+    };
+    let granted = ["*", "GET", "last-event-id"].map(|text| Some(text.to_owned()));
+    assert_eq!(preflight("/v1/events", "GET"), (204, granted.clone()));
+    assert_eq!(preflight("/v1/status", "DELETE"), (204, granted));
+    for path in ["/v1/transactions", "/v1/proposals", "/metrics"] {
+        let (status, allowed) = preflight(path, "POST");
+        assert!(matches!(status, 401 | 405), "{path}: {status}");
+        assert_eq!(allowed, [const { None }; 3], "{path}");
+    }
+
+    // The file lives as long as the node, and each start has a token of its own.
+    let folder = cluster.directory.path().join("tuanzhang");
+    let file = folder.join(format!("{api}.token"));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    cluster.kill(0);
+    assert!(file.exists());
+    cluster.start(0);
+    assert_ne!(cluster.bearer(0), bearer);
+    assert_eq!(ask_with(&cluster, 0, "/v1/proposals", &[token]).status, 401);
+    assert_eq!(ask(&cluster, 0, "/v1/proposals", &[]).status, 200);
+    assert_eq!(cluster.stop(0).code(), Some(0));
+    assert!(!file.exists());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }

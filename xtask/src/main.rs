@@ -3,7 +3,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `check` | form, lints, documentation, licences, unused dependencies, tidy rules |
-//! | `test` | every test of the workspace |
+//! | `test` | every test of the workspace; with `--outside` those that need programs from outside |
 //! | `sim` | the simulator with the given arguments |
 //! | `demo` | founds a chain, runs real nodes, carries group buys to their end, audits the chain |
 //! | `bench` | measures a cluster of real nodes, or how a node bears a long chain |
@@ -18,6 +18,7 @@ mod check;
 mod data;
 mod demo;
 mod outlook;
+mod outside;
 mod rocksdb;
 mod setup;
 mod workspace;
@@ -41,6 +42,9 @@ enum Command {
     Check,
     /// Every test of the workspace
     Test {
+        /// Instead those that need programs from outside, such as nginx
+        #[arg(long)]
+        outside: bool,
         /// Handed to `cargo test`, for example a test's name
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -86,7 +90,8 @@ fn run(command: Command) -> Result<ExitCode> {
     setup::prepare()?;
     match command {
         Command::Check => check::run(&workspace)?,
-        Command::Test { arguments } => test(&workspace, arguments)?,
+        Command::Test { outside: true, arguments } => outside::run(&workspace, arguments)?,
+        Command::Test { outside: false, arguments } => test(&workspace, arguments)?,
         Command::Sim { arguments } => {
             workspace.cargo_without_rocksdb(["build", "--bin", "sim"].iter().chain(&SIMULATOR))?;
             let mut sim = process::Command::new(workspace.program("sim"));

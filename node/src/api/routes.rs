@@ -3,7 +3,7 @@
 use super::{
     ApiError, Shared,
     answers::{self, problem},
-    client::{Client, ClientName},
+    client::{Client, ClientName, Source, asks_for_a_foreign_page},
     events::events,
     server::Connected,
 };
@@ -11,20 +11,24 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State as Extract},
     handler::Handler,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, any, on},
 };
 use ledger_core::transaction::TRANSACTION_BYTES_MAX;
-use std::{net::Ipv6Addr, sync::Arc, time::Instant};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    time::Instant,
+};
 
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Access {
     /// Anyone: what everybody should be able to check.
     Public,
-    /// Clients on this machine, and others with a token: what makes the node work, shows the orders of
+    /// Users of this machine, and others with a token: what makes the node work, shows the orders of
     /// households side by side, or is the operator's own business.
     Token,
 }
@@ -89,6 +93,10 @@ pub(super) fn router(shared: Shared) -> Router {
     let mut router = Router::new();
     for Route { path, access, cost, handler, .. } in routes() {
         let door = Door { shared: shared.clone(), access, cost };
+        let handler = match access {
+            Access::Public => handler.options(preflight),
+            Access::Token => handler,
+        };
         router = router.route(path, handler.layer(from_fn_with_state(door, admit)));
     }
     let door = Door { shared: shared.clone(), access: Access::Public, cost: 1 };
@@ -128,58 +136,106 @@ async fn admit(Extract(door): Extract<Door>, mut request: Request, next: Next) -
     let peer = request.extensions().get::<Connected>();
     // Whoever cannot be told apart is from elsewhere.
     let peer = peer.map_or(Ipv6Addr::UNSPECIFIED.into(), |peer| peer.0);
-    let mut client = Client::of(peer, request.headers(), &door.shared.settings);
-    let now = Instant::now();
-    if !client.local
-        && let Err(refused) = admit_from_elsewhere(&door, request.headers(), &mut client, now)
-    {
-        return refused.into_response();
-    }
-    let private = door.access == Access::Token || matches!(client.name, ClientName::Token(_));
-    request.extensions_mut().insert(client);
-    let mut response = next.run(request).await;
-    if private {
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    let open = is_open(&door, &request);
+    let mut response = match identify(&door, peer, request.headers()) {
+        Ok(client) => {
+            request.extensions_mut().insert(client);
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    };
+    let headers = response.headers_mut();
+    if open {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        let exposed = HeaderValue::from_static("link, retry-after");
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+    } else {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
 }
 
-fn admit_from_elsewhere(
-    door: &Door,
-    headers: &HeaderMap,
-    client: &mut Client,
-    now: Instant,
-) -> Result<(), ApiError> {
-    let shown = headers.get(header::AUTHORIZATION);
-    let token = shown.and_then(|shown| shown.to_str().ok()).and_then(bearer);
-    let owner: Option<Arc<str>> = token.and_then(|token| door.shared.tokens.name_of(token, now));
-    if let Some(name) = &owner {
-        client.name = ClientName::Token(name.clone());
+/// Whether the answer is for everybody: then pages of others may read it, too.
+fn is_open(door: &Door, request: &Request) -> bool {
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let shows_nothing = !request.headers().contains_key(header::AUTHORIZATION);
+    door.access == Access::Public && reads && shows_nothing
+}
+
+/// Says who asks, if he may ask this and not too often.
+fn identify(door: &Door, peer: IpAddr, headers: &HeaderMap) -> Result<Client, ApiError> {
+    let Door { shared, access, cost } = door;
+    let now = Instant::now();
+    let Source { address, near } = Source::of(peer, headers, &shared.settings);
+    let shows_something = headers.contains_key(header::AUTHORIZATION);
+    let token = bearer(headers);
+    let is_machine_token = token.is_some_and(|token| shared.is_machine_token(token));
+    let local = near && is_machine_token;
+    let others = token.filter(|_| !is_machine_token);
+    let owner: Option<Arc<str>> = others.and_then(|token| shared.tokens.name_of(token, now));
+    let name = owner.clone().map_or(address, ClientName::Token);
+    if !local {
+        // Guessing tokens counts too: a wrong one is counted for the address.
+        shared.limits.take(&name, *cost, now).map_err(ApiError::too_often)?;
     }
-    // Guessing tokens counts too: a wrong one is counted for the address.
-    door.shared.limits.take(&client.name, door.cost, now).map_err(ApiError::too_often)?;
-    match owner {
-        Some(_) => Ok(()),
-        None if shown.is_some() => Err(problem(
+    // A browser shows a token for a page only if somebody gave it to that page, or it sits in a program
+    // beside it: neither is a reason to let pages of others act.
+    if shows_something && asks_for_a_foreign_page(headers) {
+        return Err(problem(
+            403,
+            "foreign-origin",
+            "a web page from elsewhere asks with a token; pages may only read what is public, without one",
+            "有别处的网页带着令牌来请求；网页只能不带令牌读取公开内容",
+        ));
+    }
+    if local || owner.is_some() {
+        return Ok(Client { name, local });
+    }
+    if is_machine_token {
+        return Err(problem(
+            401,
+            "wrong-token",
+            "the machine token counts only for what comes straight from the node's machine; ask with a token \
+             of the node's operator",
+            "本机令牌只在节点本机上直接请求时有效；请使用节点运营方发放的访问令牌",
+        ));
+    }
+    if shows_something {
+        return Err(problem(
             401,
             "wrong-token",
             "this node knows no such access token; ask its operator",
             "本节点不认识这个访问令牌；请联系节点运营方",
-        )),
-        None if door.access == Access::Token => Err(problem(
+        ));
+    }
+    match access {
+        Access::Public => Ok(Client { name, local }),
+        Access::Token => Err(problem(
             401,
             "token-needed",
-            "this takes an access token of the node's operator, or asking from the node's machine",
-            "需要节点运营方发放的访问令牌，或在节点本机上请求",
+            "this takes an access token of the node's operator, or `tuan` on the node's machine",
+            "需要节点运营方发放的访问令牌，或在节点本机上用 tuan 请求",
         )),
-        None => Ok(()),
     }
 }
 
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
+/// The one token that is shown.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (shown.next(), shown.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// What a browser asks before a page may send a request that is not quite simple: pages may read, and say where
+/// they left off.
+async fn preflight() -> impl IntoResponse {
+    let headers = [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "GET"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "last-event-id"),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+    ];
+    (StatusCode::NO_CONTENT, headers)
 }
 
 #[cfg(test)]

@@ -22,9 +22,9 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// Most connections from this machine.
+/// Most connections over loopback, from users of this machine and from proxies on it.
 const LOCAL_CONNECTIONS_MAX: usize = 1_024;
-/// Most connections from elsewhere: apart, so that those from here find room.
+/// Most other connections: apart, so that those over loopback find room.
 const REMOTE_CONNECTIONS_MAX: usize = 512;
 /// Longest head of a request.
 const HEAD_BYTES_MAX: usize = 16 * 1024;

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-mod loopback;
+pub(crate) mod loopback;
 
 use genesis::{
     ChannelSection, Collection, ConsensusSection, Contribution, Genesis, Invitation, Invited,
@@ -22,6 +22,7 @@ use ledger_core::{
         UnitPrice,
     },
 };
+use machine_token::Folders;
 use std::{
     fs,
     net::{Ipv4Addr, TcpListener},
@@ -73,7 +74,7 @@ pub(crate) fn member_key(member: u16) -> SecretKey {
 
 pub(crate) fn tuand() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tuand"));
-    command.env("TUAND_LOG", "warn").env("LC_ALL", "C");
+    command.env("TUAND_LOG", "warn").env("LC_ALL", "C").env_remove("RUNTIME_DIRECTORY");
     command
 }
 
@@ -161,10 +162,32 @@ impl Cluster {
         Self { directory, genesis, genesis_file, nodes, nonce: 0 }
     }
 
+    /// Changes a line of a node's `node.toml`.
+    pub(crate) fn set(&self, node: usize, name: &str, value: impl std::fmt::Display) {
+        let file = self.nodes[node].home.join("node.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let is_it = |line: &&str| line.split_once(" = ").is_some_and(|(one, _)| one == name);
+        let line = text.lines().find(is_it).unwrap();
+        fs::write(&file, text.replace(line, &format!("{name} = {value}"))).unwrap();
+    }
+
     pub(crate) fn run_command(&self, node: usize) -> Command {
         let mut command = tuand();
         command.arg("run").arg("--home").arg(&self.nodes[node].home);
+        command.env("XDG_RUNTIME_DIR", self.directory.path());
         command
+    }
+
+    /// What a node has left for the users of this machine, while it runs.
+    pub(crate) fn machine_token(&self, node: usize) -> Option<String> {
+        let folder = self.directory.path().to_str().unwrap();
+        let folders = Folders::of(|name| (name == "XDG_RUNTIME_DIR").then(|| folder.to_owned()));
+        folders.tokens(self.nodes[node].api.parse().unwrap()).into_iter().next()
+    }
+
+    /// What a user of this machine shows a node.
+    pub(crate) fn bearer(&self, node: usize) -> String {
+        format!("Bearer {}", self.machine_token(node).unwrap_or_default())
     }
 
     pub(crate) fn start(&mut self, node: usize) {
@@ -203,7 +226,8 @@ impl Cluster {
     }
 
     pub(crate) fn get<T: serde::de::DeserializeOwned>(&self, node: usize, path: &str) -> Option<T> {
-        let response = agent().get(self.url(node, path)).call().ok()?;
+        let request = agent().get(self.url(node, path));
+        let response = request.header("authorization", self.bearer(node)).call().ok()?;
         response.into_body().read_json().ok()
     }
 
@@ -232,7 +256,8 @@ impl Cluster {
         wait_ms: u64,
     ) -> Result<Submitted, Problem> {
         let url = self.url(node, &format!("/v1/transactions?wait_ms={wait_ms}"));
-        let response = agent().post(url).send(bytes).unwrap();
+        let request = agent().post(url).header("authorization", self.bearer(node));
+        let response = request.send(bytes).unwrap();
         let ok = response.status().is_success();
         let mut body = response.into_body();
         if ok { Ok(body.read_json().unwrap()) } else { Err(body.read_json().unwrap()) }

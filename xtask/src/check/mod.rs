@@ -9,7 +9,7 @@ mod licences;
 mod tidy;
 mod unused;
 
-use crate::workspace::Workspace;
+use crate::{outside::TESTS, workspace::Workspace};
 use anyhow::{Result, bail};
 
 /// Runs every check and reports all findings of a step before it fails.
@@ -25,6 +25,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     report("unused dependencies", &unused::findings(workspace, &metadata)?)?;
     report("features", &features::findings(workspace)?)?;
     workspace.cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"], &[])?;
+    // What only `test --outside` runs is no target of those.
+    let outside = TESTS.iter().flat_map(|test| ["--test", test]);
+    let outside = ["clippy", "--workspace"].into_iter().chain(outside);
+    workspace.cargo(outside.chain(["--", "--deny", "warnings"]), &[])?;
     workspace.cargo(["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")])?;
     eprintln!("check: everything passed in {} s", started.elapsed().as_secs());
     Ok(())

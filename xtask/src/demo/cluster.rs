@@ -2,9 +2,10 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use ledger_core::{api::Status, types::Height};
+use machine_token::Folders;
 use serde::de::DeserializeOwned;
 use std::{
-    fs,
+    env, fs,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -104,6 +105,8 @@ impl Cluster {
             let log = fs::File::create(&node.log)
                 .with_context(|| format!("cannot write {}", node.log.display()))?;
             let child = Command::new(tuand)
+                // Tokens lie where users look for them, also when a service runs this.
+                .env_remove("RUNTIME_DIRECTORY")
                 .arg("run")
                 .arg("--home")
                 .arg(&node.home)
@@ -168,7 +171,12 @@ impl Cluster {
     /// Asks a node.
     pub(crate) fn get<T: DeserializeOwned>(&self, node: &Node, path: &str) -> Result<T> {
         let url = format!("{}{path}", node.url());
-        let mut answer = self.agent.get(&url).call().with_context(|| format!("GET {url}"))?;
+        let mut request = self.agent.get(&url);
+        let tokens = Folders::of(|name| env::var(name).ok()).tokens_for_url(&url);
+        if let Some(token) = tokens.first() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.call().with_context(|| format!("GET {url}"))?;
         let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
         body.read_json().with_context(|| format!("cannot read the answer of {url}"))
     }

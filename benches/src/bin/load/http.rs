@@ -1,6 +1,7 @@
 //! As much HTTP/1.1 as the nodes' API needs, so that the load costs little beside what it measures.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use machine_token::Folders;
 use serde::de::DeserializeOwned;
 use std::net::SocketAddr;
 use tokio::{
@@ -17,6 +18,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// The header by which the node knows a user of its machine.
+    authorization: String,
 }
 
 /// An answer.
@@ -25,14 +28,28 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
-/// The bytes of a submission.
-pub(crate) fn submission(transaction: &[u8], wait_ms: u64) -> Box<[u8]> {
-    let length = transaction.len();
-    let head = format!(
-        "POST /v1/transactions?wait_ms={wait_ms} HTTP/1.1\r\nhost: localhost\r\n\
-         content-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n"
-    );
-    [head.as_bytes(), transaction].concat().into_boxed_slice()
+/// A request, but for what every request on a connection shows.
+pub(crate) struct Request {
+    /// First line and headers.
+    head: String,
+    body: Box<[u8]>,
+}
+
+impl Request {
+    /// Hands in a transaction.
+    pub(crate) fn submission(transaction: &[u8], wait_ms: u64) -> Self {
+        let length = transaction.len();
+        let head = format!(
+            "POST /v1/transactions?wait_ms={wait_ms} HTTP/1.1\r\nhost: localhost\r\n\
+             content-type: application/octet-stream\r\ncontent-length: {length}\r\n"
+        );
+        Self { head, body: transaction.into() }
+    }
+
+    fn get(path: &str) -> Self {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n");
+        Self { head, body: Box::default() }
+    }
 }
 
 impl Connection {
@@ -40,12 +57,20 @@ impl Connection {
         let stream = TcpStream::connect(address).await;
         let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::new() })
+        let tokens = Folders::of(|name| std::env::var(name).ok()).tokens(address);
+        let token =
+            tokens.first().with_context(|| format!("{address} has left no machine token"))?;
+        let authorization = format!("authorization: Bearer {token}\r\n\r\n");
+        Ok(Self { stream, buffer: Vec::new(), authorization })
     }
 
     /// Sends a request and reads its answer.
-    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Answer> {
-        self.stream.write_all(request).await?;
+    pub(crate) async fn exchange(&mut self, request: &Request) -> Result<Answer> {
+        self.buffer.clear();
+        for part in [request.head.as_bytes(), self.authorization.as_bytes(), &request.body] {
+            self.buffer.extend_from_slice(part);
+        }
+        self.stream.write_all(&self.buffer).await?;
         self.buffer.clear();
         let (end, status, length) = loop {
             if let Some(head) = parse_head(&self.buffer)? {
@@ -62,7 +87,7 @@ impl Connection {
     }
 
     pub(crate) async fn get_bytes(&mut self, path: &str) -> Result<Answer> {
-        self.exchange(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).await
+        self.exchange(&Request::get(path)).await
     }
 
     /// Asks for something that must be there.

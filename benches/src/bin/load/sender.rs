@@ -4,7 +4,7 @@
 //! answer. When all connections of a node wait for answers, transactions leave late; their latency
 //! counts from the time at which they should have left.
 
-use crate::http::{Connection, submission};
+use crate::http::{Connection, Request};
 use anyhow::{Context as _, Result, ensure};
 use genesis::Genesis;
 use ledger_core::{
@@ -38,7 +38,7 @@ const RECEIPT_TRIES: usize = 1_000;
 /// A signed transaction and when it is to be sent.
 pub(crate) struct Prepared {
     pub(crate) id: TransactionId,
-    request: Box<[u8]>,
+    request: Request,
     /// When, after the start; without a time, as soon as may be.
     pub(crate) offset: Option<Duration>,
     /// Whether its receipt is fetched and verified.
@@ -52,7 +52,7 @@ impl Prepared {
         is_sampled: bool,
     ) -> Self {
         let wait_ms = if is_sampled { DECISION_PATIENCE_MS } else { 0 };
-        let request = submission(transaction.bytes(), wait_ms);
+        let request = Request::submission(transaction.bytes(), wait_ms);
         Self { id: transaction.id(), request, offset, is_sampled }
     }
 }
