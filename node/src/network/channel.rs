@@ -50,7 +50,7 @@ impl Channel {
         match self {
             Self::Consensus => 512 * KIB,
             Self::Bodies => 3 * MIB,
-            Self::Sync => 4 * MIB,
+            Self::Sync => 9 * MIB,
             Self::Transactions => MIB,
         }
     }
@@ -72,7 +72,7 @@ impl Channel {
         match self {
             Self::Consensus | Self::Transactions => 4 * MIB,
             Self::Bodies => 12 * MIB,
-            Self::Sync => 8 * MIB,
+            Self::Sync => 18 * MIB,
         }
     }
 
