@@ -80,8 +80,7 @@ pub struct SystemEntry {
     pub deadline: Deadline,
     /// What remains of the group buy, if it closed.
     pub seal: Option<Seal>,
-    /// Why nothing was done: the number of the refusal, or 0 where the rule itself was wrong. The group buy
-    /// is stuck then; all others go on.
+    /// Why nothing was done: the number of the refusal. The group buy is stuck then; all others go on.
     pub stuck: Option<u16>,
 }
 

@@ -12,7 +12,7 @@ use crate::{
     consensus::{Evidence, EvidenceKey, ValidatorSet},
     crypto::{BlockHash, ChainId, Digest, Domain, EntryHash, TransactionId},
     fund::{
-        Context, Defect, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Plan, Policy,
+        Context, Deadline, Fund, GroupBuy, Member, PermanentId, PermanentRecord, Plan, Policy,
         Posting, Reads, WORK_MAX, load_group_buy,
     },
     merkle::{
@@ -171,9 +171,6 @@ pub enum InvalidBlock {
     /// Money appeared or vanished.
     #[error("what the fund has and what it owes differ after the block")]
     NotConserved,
-    /// A rule of ours is wrong: a transaction would book or bring about what it may not.
-    #[error(transparent)]
-    Defect(#[from] Defect),
     /// Executing it gives another header.
     #[error("field {field} of the header differs from what execution gives")]
     HeaderDiffers {
@@ -242,6 +239,8 @@ pub struct Executed {
     pub refused: Vec<(usize, Refusal)>,
     /// How many of the transactions given were looked at; the rest did not fit.
     pub considered: usize,
+    /// Deadlines that could not be carried out, and the number of the refusal: mistakes of ours, to be told.
+    pub stuck: Vec<(Deadline, u16)>,
 }
 
 impl State {
@@ -428,8 +427,8 @@ impl State {
         context: &mut Context<'_>,
         transaction: &VerifiedTransaction,
         plan: Plan,
-    ) -> Result<Vec<Posting>, Defect> {
-        let postings = self.fund.carry_out(context, plan)?;
+    ) -> Vec<Posting> {
+        let postings = self.fund.carry_out(context, plan);
         let (body, id) = (transaction.transaction(), transaction.id());
         let bucket = (body.expires.get() / LIVE_BUCKET_MS, body.author);
         if !self.live.contains(&bucket) {
@@ -440,7 +439,7 @@ impl State {
         }
         self.live_count += 1;
         *self.live_by_author.entry(body.author).or_insert(0) += 1;
-        Ok(postings)
+        postings
     }
 
     /// Forgets the ids of transactions that have expired.
@@ -503,7 +502,9 @@ pub fn execute(
     let mut entries = Vec::with_capacity(transactions.len());
     let mut bytes_left = BLOCK_BYTES_MAX - 4096;
     next.drop_expired(time);
-    let mut room = run_deadlines(&mut next, &mut context, &mut entries, &mut bytes_left);
+    let mut stuck = Vec::new();
+    let mut room =
+        run_deadlines(&mut next, &mut context, &mut entries, &mut bytes_left, &mut stuck);
 
     for (position, evidence) in evidence.iter().enumerate() {
         if !next.accepts_evidence(evidence) {
@@ -543,12 +544,7 @@ pub fn execute(
                 break;
             }
             Ok(plan) => {
-                let postings = match next.carry_out(&mut context, transaction, plan) {
-                    Ok(postings) => postings,
-                    Err(defect) if judged => return Err(defect.into()),
-                    // It waits here until it expires; there is nothing that its author could do.
-                    Err(_) => continue,
-                };
+                let postings = next.carry_out(&mut context, transaction, plan);
                 ids.insert(transaction.id());
                 bytes_left -= stored_bytes;
                 included += 1;
@@ -567,11 +563,9 @@ pub fn execute(
     if !next.fund.totals.conserved() {
         return Err(InvalidBlock::NotConserved);
     }
-    Ok(seal_block(next, context, proposed, evidence, entries, refused, considered))
+    let executed = seal_block(next, context, proposed, evidence, entries, refused, considered);
+    Ok(Executed { stuck, ..executed })
 }
-
-/// Why a deadline is stuck that no refusal stands against: the rule itself is wrong.
-const BROKEN_RULE: u16 = 0;
 
 /// Runs due deadlines in their order until one does not fit. Returns whether there is room for more.
 fn run_deadlines(
@@ -579,6 +573,7 @@ fn run_deadlines(
     context: &mut Context<'_>,
     entries: &mut Vec<ExecutedEntry>,
     bytes_left: &mut usize,
+    stuck_deadlines: &mut Vec<(Deadline, u16)>,
 ) -> bool {
     while let Some(deadline) = state.fund.deadlines.get_min().copied() {
         if deadline.at > context.now {
@@ -590,20 +585,19 @@ fn run_deadlines(
         if context.work > 0 && context.work.saturating_add(work) > WORK_MAX {
             return false;
         }
-        let done = planned.map_err(|refusal| refusal.number()).and_then(|plan| {
-            let seal = plan.closes.clone();
-            let booked = state.fund.carry_out(context, plan);
-            booked.map(|postings| (postings, seal)).map_err(|_| BROKEN_RULE)
-        });
-        let (postings, seal, mut stuck) = match done {
-            Ok((postings, seal)) => (postings, seal, None),
-            Err(why) => (Vec::new(), None, Some(why)),
+        let (postings, seal, stuck) = match planned {
+            Ok(plan) => {
+                let seal = plan.closes.clone();
+                (state.fund.carry_out(context, plan), seal, None)
+            }
+            Err(refusal) => {
+                let why = refusal.number();
+                state.fund.hold(deadline, why);
+                context.work = context.work.saturating_add(work);
+                stuck_deadlines.push((deadline, why));
+                (Vec::new(), None, Some(why))
+            }
         };
-        // What stays in the agenda would fall due for ever.
-        if state.fund.deadlines.contains(&deadline) {
-            let why = *stuck.get_or_insert(BROKEN_RULE);
-            state.fund.hold(deadline, why);
-        }
         let entry = Entry::System(SystemEntry { deadline, seal, stuck });
         let entry = ExecutedEntry::derived(&entry, postings);
         *bytes_left = bytes_left.saturating_sub(entry.stored_bytes());
@@ -660,6 +654,7 @@ fn seal_block(
         permanent,
         refused,
         considered,
+        stuck: Vec::new(),
     }
 }
 
@@ -810,11 +805,8 @@ mod tests {
     use crate::{
         consensus::Validator,
         crypto::SecretKey,
-        fund::{AccountId, Filing, Minimum, Offer, Phase, Role, ShortRule, Split},
-        types::{
-            BusinessDate, DurationMs, Fen, HouseholdTag, Quantity, Unit, UnitPrice, ValidatorIndex,
-            VotingPower,
-        },
+        fund::{AccountId, Role},
+        types::{DurationMs, Fen, HouseholdTag, Quantity, ValidatorIndex, VotingPower},
     };
 
     const AT: TimestampMs = TimestampMs::new(1_000_000);
@@ -848,47 +840,6 @@ mod tests {
         State::genesis(ChainId::new([7; 32]), AT, validators, members, policy).0
     }
 
-    /// A group buy that has failed, whose books say that it holds so much.
-    fn failed(name: &str, held: u64) -> GroupBuy {
-        let price = UnitPrice::new;
-        let filing = Filing {
-            group_buy: name.parse().expect("a name"),
-            business_date: BusinessDate::new(20_260_105),
-            supplier: MemberId::ZERO,
-            delivery: MemberId::ZERO,
-            packing: MemberId::ZERO,
-            property: MemberId::ZERO,
-            offers: List::new(vec![Offer {
-                item: "apples".parse().expect("a name"),
-                unit: Unit::Piece,
-                price: price(100),
-                quote: price(100),
-                split: Split {
-                    goods: price(100),
-                    leader: price(0),
-                    property: price(0),
-                    delivery: price(0),
-                    packing: price(0),
-                },
-                stock: None,
-                cap: None,
-            }])
-            .expect("one offer"),
-            cut_off: AT,
-            confirm_by: AT,
-            deliver_by: AT,
-            minimum: Minimum::default(),
-            after_sale_window: DurationMs::new(1),
-            retention_basis_points: 0,
-            short_rule: ShortRule::Proportional,
-            relation_declared: false,
-        };
-        let mut group_buy = GroupBuy::filed(filing, MemberId::new(1), AT);
-        group_buy.header.phase = Phase::Failed;
-        group_buy.header.held = Fen::new(held);
-        group_buy
-    }
-
     fn block(state: &State, ms: u64) -> Executed {
         let time = state.tip.time.after(DurationMs::new(ms));
         let proposed = Proposed { time, proposer: ValidatorIndex::ZERO, round: Round::ZERO };
@@ -909,7 +860,7 @@ mod tests {
     fn a_deadline_that_cannot_be_carried_out_holds_one_group_buy_and_nothing_else() {
         let mut state = state();
         for (name, held) in [("wrong", 5), ("right", 0)] {
-            let group_buy = failed(name, held);
+            let group_buy = GroupBuy::failed_holding(name, AT, held);
             state.fund.group_buys.insert(group_buy.id(), Arc::new(group_buy));
         }
         state.fund.deadlines = state.fund.all_deadlines();

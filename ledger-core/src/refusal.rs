@@ -107,6 +107,9 @@ refusals! {
     110 MempoolFull { retry_after_ms: u64 }
         "the node has no room for more transactions now; try again in {retry_after_ms} ms, or another node"
         "节点暂时已满；请在 {retry_after_ms} 毫秒后重试，或换一个节点"
+    111 RuleBroken {}
+        "a rule of the program itself is wrong, so nothing was done; please report what you wanted to do"
+        "程序自身的规则有误，因此没有执行；请把您想做的事报告给开发者"
 
     // 2xx: who may do this.
     200 WrongRole { needed: Party }

@@ -476,6 +476,7 @@ const GIVEN_BY_NODES: &[(u16, &str)] = &[
     (100, "bytes that are no transaction are refused before there is one to execute"),
     (104, "the ledger takes only transactions whose signature has been verified"),
     (110, "the ledger has no mempool"),
+    (111, "no rule is known to be wrong"),
     (800, "evidence comes with the proposal of a block, which is then not valid"),
     (801, "evidence comes with the proposal of a block, which is then not valid"),
 ];

@@ -62,13 +62,23 @@ pub enum PostError {
 }
 
 impl Account {
+    /// What the account holds on its normal side, or `None` if it stands on the other one: damage.
+    #[must_use]
+    pub fn checked_balance(&self, side: Side) -> Option<Fen> {
+        match side {
+            Side::Debit => self.debits.checked_sub(self.credits),
+            Side::Credit => self.credits.checked_sub(self.debits),
+        }
+    }
+
     /// What the account holds on its normal side.
+    ///
+    /// # Panics
+    /// If it stands on the other one. No posting brings it there, and no state is loaded that has such an
+    /// account; to go on with a zero in its place would hide a loss.
     #[must_use]
     pub fn balance(&self, side: Side) -> Fen {
-        match side {
-            Side::Debit => self.debits.saturating_sub(self.credits),
-            Side::Credit => self.credits.saturating_sub(self.debits),
-        }
+        self.checked_balance(side).expect("postings and loading keep a balance on its side")
     }
 
     /// Books one side of a posting.
@@ -142,5 +152,6 @@ mod tests {
             Err(PostError::Overflow)
         );
         assert_eq!(account, Account { debits: three, credits: ten });
+        assert_eq!(account.checked_balance(Side::Debit), None, "never a zero instead");
     }
 }

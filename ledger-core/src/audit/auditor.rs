@@ -377,7 +377,6 @@ impl Auditor {
                 InvalidBlock::TimeNotAfterParent { .. } => (None, "time", None),
                 InvalidBlock::TooLarge => (None, "size", None),
                 InvalidBlock::NotConserved => (None, "totals", None),
-                InvalidBlock::Defect(_) => (None, "rule", None),
             },
         };
         let mut rule = error.to_string();

@@ -7,8 +7,9 @@ use super::{
     Posting,
     account::AccountId,
     filing::Filing,
-    flows::Cause,
+    flows::{Cause, Defect, check_flows, check_way},
     group_buy::{GroupBuy, Header, Household, OfferTally, Order, Payment, Phase},
+    lifecycle::{Deadline, DeadlineKind, deadline_of},
     member::{Channel, ChannelId, Member, Policy},
     movement::PendingMovement,
     permanent::{PermanentId, PermanentRecord},
@@ -84,6 +85,8 @@ impl<'a> Act<'a> {
 pub(super) struct OpenGroupBuy<'a> {
     /// Where it stands in the table of group buys.
     slot: u32,
+    /// Where it stood before the act.
+    phase_before: Phase,
     pub(super) header: Header,
     pub(super) filing: &'a Arc<Filing>,
     pub(super) orders: Overlay<'a, OrderNo, Order>,
@@ -97,6 +100,7 @@ impl<'a> OpenGroupBuy<'a> {
     fn new(slot: u32, group_buy: &'a GroupBuy) -> Self {
         Self {
             slot,
+            phase_before: group_buy.header.phase,
             header: group_buy.header.clone(),
             filing: &group_buy.filing,
             orders: Overlay::new(&group_buy.orders),
@@ -171,10 +175,48 @@ impl<'a> Draft<'a> {
         Self::new(self.fund, self.cause, Act::new(block, author, transaction))
     }
 
+    /// Holds what it comes to against the two tables (G13).
+    ///
+    /// # Errors
+    /// [`Refusal::RuleBroken`]: the rule that wrote it is wrong.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let broken = |_: Defect| Refusal::RuleBroken {};
+        check_flows(self.cause, &self.act.postings).map_err(broken)?;
+        let way = |before, after| check_way(self.cause, before, after).map_err(broken);
+        let phase = |id| self.fund.group_buys.get(&id).map(|open| open.header.phase);
+        if let Some(open) = &self.group_buy {
+            way(Some(open.phase_before), Some(open.header.phase))?;
+        }
+        if let Some(filed) = &self.files {
+            way(phase(filed.id()), Some(filed.header.phase))?;
+        }
+        if let Some(seal) = &self.closes {
+            way(phase(seal.group_buy), None)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a deadline would fall due again after this.
+    pub(super) fn leaves(&self, deadline: Deadline) -> bool {
+        match deadline.kind {
+            DeadlineKind::ProposalLapses(id) => self.proposals.contains(&id),
+            DeadlineKind::Close(_) => self.closes.is_none(),
+            DeadlineKind::CutOff(_)
+            | DeadlineKind::ConfirmBy(_)
+            | DeadlineKind::AutoDelivery(_)
+            | DeadlineKind::Unclaimed(_) => self.group_buy.as_ref().is_none_or(|open| {
+                deadline_of(open.filing, &open.header, &self.fund.policy) == Some(deadline)
+            }),
+        }
+    }
+
     /// All that it comes to.
-    pub(super) fn into_plan(self) -> Plan {
-        Plan {
-            cause: self.cause,
+    ///
+    /// # Errors
+    /// As [`Draft::check`].
+    pub(super) fn into_plan(self) -> Result<Plan, Refusal> {
+        self.check()?;
+        Ok(Plan {
             postings: self.act.postings,
             work: self.act.work,
             numbers: self.act.numbers,
@@ -185,7 +227,7 @@ impl<'a> Draft<'a> {
             recorded: self.recorded.into_changes(),
             proposals: self.proposals.into_changes(),
             totals: self.totals,
-        }
+        })
     }
 
     /// Lets `work` look at the group buy of the act and change it.

@@ -138,8 +138,8 @@ pub struct Header {
     pub last_delivery: TimestampMs,
     /// Sum of the balances of the accounts of this group buy.
     pub held: Fen,
-    /// Why its next deadline could not be carried out, by the number of the refusal, or 0 where the rule
-    /// itself was wrong. Time does nothing more to the group buy until a member brings it further.
+    /// Why its next deadline could not be carried out, by the number of the refusal. Time does nothing more to
+    /// the group buy until an act of a member moves its money or its state.
     pub stuck: Option<u16>,
 }
 
@@ -440,4 +440,50 @@ pub(crate) fn load_group_buy(records: Vec<StoredRecord>) -> Result<GroupBuy, &'s
         accounts: Table::from_stored(slots[3], accounts)?,
         offers: Table::from_stored(slots[4], offers)?,
     })
+}
+
+#[cfg(test)]
+impl GroupBuy {
+    /// A group buy that has failed, whose books say that it holds so much.
+    pub(crate) fn failed_holding(name: &str, at: TimestampMs, held: u64) -> Self {
+        use super::{Minimum, Offer, ShortRule, Split};
+        use crate::types::{BusinessDate, DurationMs, Unit, UnitPrice};
+        let price = UnitPrice::new;
+        let filing = Filing {
+            group_buy: name.parse().expect("a name"),
+            business_date: BusinessDate::new(20_260_105),
+            supplier: MemberId::ZERO,
+            delivery: MemberId::ZERO,
+            packing: MemberId::ZERO,
+            property: MemberId::ZERO,
+            offers: List::new(vec![Offer {
+                item: "apples".parse().expect("a name"),
+                unit: Unit::Piece,
+                price: price(100),
+                quote: price(100),
+                split: Split {
+                    goods: price(100),
+                    leader: price(0),
+                    property: price(0),
+                    delivery: price(0),
+                    packing: price(0),
+                },
+                stock: None,
+                cap: None,
+            }])
+            .expect("one offer"),
+            cut_off: at,
+            confirm_by: at,
+            deliver_by: at,
+            minimum: Minimum::default(),
+            after_sale_window: DurationMs::new(1),
+            retention_basis_points: 0,
+            short_rule: ShortRule::Proportional,
+            relation_declared: false,
+        };
+        let mut group_buy = Self::filed(filing, MemberId::new(1), at);
+        group_buy.header.phase = Phase::Failed;
+        group_buy.header.held = Fen::new(held);
+        group_buy
+    }
 }

@@ -5,7 +5,7 @@ use super::{
     action::{Action, FilingDecision},
     draft::{Desk, Draft},
     filing::{Filing, OfferIndex},
-    group_buy::{APPROVALS_MAX, Cover, GroupBuy, OfferTally, Phase},
+    group_buy::{APPROVALS_MAX, Cover, GroupBuy, Header, OfferTally, Phase},
     member::{Policy, Role},
     permanent::PermanentId,
     state::{Fund, GROUP_BUYS_MAX},
@@ -52,15 +52,14 @@ pub struct Deadline {
 }
 
 /// The next deadline of a group buy. There is never more than one.
-pub(super) fn deadline_of(group_buy: &GroupBuy, policy: &Policy) -> Option<Deadline> {
-    let id = group_buy.id();
-    let header = &group_buy.header;
+pub(super) fn deadline_of(filing: &Filing, header: &Header, policy: &Policy) -> Option<Deadline> {
+    let id = filing.group_buy;
     if header.stuck.is_some() {
         return None;
     }
     let (at, kind) = match header.phase {
-        Phase::Filed => (group_buy.filing.cut_off, DeadlineKind::CutOff(id)),
-        Phase::Open => (group_buy.filing.confirm_by, DeadlineKind::ConfirmBy(id)),
+        Phase::Filed => (filing.cut_off, DeadlineKind::CutOff(id)),
+        Phase::Open => (filing.confirm_by, DeadlineKind::ConfirmBy(id)),
         Phase::Received => {
             (header.since.after(policy.auto_delivery_after), DeadlineKind::AutoDelivery(id))
         }

@@ -301,7 +301,9 @@ impl Draft<'_> {
         self.require_room_for_proposal(self.act.author)?;
         // Whether it could be carried out is found out beside this draft; the work counts.
         let mut rehearsal = self.rehearsal();
+        rehearsal.cause = Cause::of_movement(movement);
         rehearsal.perform(movement)?;
+        rehearsal.check()?;
         self.act.work = self.act.work.saturating_add(rehearsal.act.work);
         let pending =
             PendingMovement { movement: movement.clone(), by: self.act.author, at: self.act.now };

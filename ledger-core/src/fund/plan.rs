@@ -12,7 +12,7 @@ use super::{
     closing::Seal,
     draft::{Act, Draft},
     filing::OfferIndex,
-    flows::{Cause, Defect, check_flows, check_way},
+    flows::Cause,
     group_buy::{GroupBuy, Header, Household, OfferTally, Order, Payment},
     lifecycle::{Deadline, DeadlineKind, deadline_of},
     movement::PendingMovement,
@@ -67,8 +67,6 @@ impl<'a> Context<'a> {
 /// All that an act or a deadline comes to. Nothing of it has happened yet.
 #[derive(Debug)]
 pub struct Plan {
-    /// What brings it about.
-    pub(super) cause: Cause,
     /// What is booked, in order.
     pub(super) postings: Vec<Posting>,
     /// Lines and accounts touched.
@@ -123,7 +121,7 @@ impl Fund {
         let act = Act::new(context, author, transaction);
         let mut draft = Draft::new(self, Cause::of_action(action), act);
         draft.apply(action)?;
-        Ok(draft.into_plan())
+        draft.into_plan()
     }
 
     /// What a deadline that is due comes to; changes nothing.
@@ -144,24 +142,19 @@ impl Fund {
         draft.run_deadline(deadline)?;
         // A deadline is work even if it touches nothing.
         draft.act.charge(1);
-        Ok(draft.into_plan())
+        if draft.leaves(deadline) {
+            return Err(Refusal::RuleBroken {});
+        }
+        draft.into_plan()
     }
 
-    /// Carries a plan out and says what was booked: nothing else touches a balance, a record or the agenda.
+    /// Carries a plan out and says what was booked. But for [`Fund::hold`] nothing else touches a balance, a record
+    /// or the agenda.
     ///
     /// The plan must have been made of this very fund in this very block, with nothing carried out since.
-    ///
-    /// # Errors
-    /// [`Defect`] if the plan is one that its cause may not have. Nothing has changed then.
-    pub fn carry_out(
-        &mut self,
-        context: &mut Context<'_>,
-        plan: Plan,
-    ) -> Result<Vec<Posting>, Defect> {
-        check_flows(plan.cause, &plan.postings)?;
-        self.check_way(&plan)?;
+    pub fn carry_out(&mut self, context: &mut Context<'_>, plan: Plan) -> Vec<Posting> {
         if let Some(changes) = plan.group_buy {
-            self.make_group_buy(plan.cause, changes)?;
+            self.make_group_buy(changes);
         }
         if let Some(group_buy) = plan.files {
             self.file(group_buy);
@@ -175,11 +168,11 @@ impl Fund {
         self.totals = plan.totals;
         context.work = context.work.saturating_add(plan.work);
         context.numbers.extend(plan.numbers);
-        Ok(plan.postings)
+        plan.postings
     }
 
-    /// Puts off for good what a deadline could not do, so that all else goes on: time does nothing more to its
-    /// group buy, and its entry says so. `why` is the number of the refusal, 0 for a [`Defect`].
+    /// Puts off what a deadline could not do, so that all else goes on: time does nothing more to its group buy,
+    /// and its entry says so. `why` is the number of the refusal.
     pub fn hold(&mut self, deadline: Deadline, why: u16) {
         self.deadlines.remove(&deadline);
         match deadline.kind {
@@ -196,40 +189,32 @@ impl Fund {
         }
     }
 
-    fn check_way(&self, plan: &Plan) -> Result<(), Defect> {
-        let phase = |open: Option<&Arc<GroupBuy>>| open.map(|group_buy| group_buy.header.phase);
-        if let Some(filed) = &plan.files {
-            let before = phase(self.group_buys.get(&filed.id()));
-            check_way(plan.cause, before, Some(filed.header.phase))?;
-        }
-        if let Some(seal) = &plan.closes {
-            check_way(plan.cause, phase(self.group_buys.get(&seal.group_buy)), None)?;
-        }
-        Ok(())
-    }
-
-    fn make_group_buy(&mut self, cause: Cause, changes: GroupBuyChanges) -> Result<(), Defect> {
-        let Some(shared) = self.group_buys.slot_mut(changes.slot) else { return Ok(()) };
-        let group_buy = Arc::make_mut(shared);
-        check_way(cause, Some(group_buy.header.phase), Some(changes.header.phase))?;
-        let before = deadline_of(group_buy, &self.policy);
+    fn make_group_buy(&mut self, changes: GroupBuyChanges) {
+        let shared = self.group_buys.slot_mut(changes.slot);
+        let group_buy = Arc::make_mut(shared.expect("the plan was made of this fund"));
+        let before = deadline_of(&group_buy.filing, &group_buy.header, &self.policy);
+        let held = group_buy.header.held;
         changes.make(group_buy);
-        let after = deadline_of(group_buy, &self.policy);
+        if group_buy.header.held != held {
+            // What kept it from going on may be gone.
+            group_buy.header.stuck = None;
+        }
+        let after = deadline_of(&group_buy.filing, &group_buy.header, &self.policy);
         if before != after {
             before.map(|deadline| self.deadlines.remove(&deadline));
             after.map(|deadline| self.deadlines.insert(deadline));
         }
-        Ok(())
     }
 
     fn file(&mut self, group_buy: GroupBuy) {
-        self.deadlines.extend(deadline_of(&group_buy, &self.policy));
+        let due = deadline_of(&group_buy.filing, &group_buy.header, &self.policy);
+        self.deadlines.extend(due);
         self.group_buys.insert(group_buy.id(), Arc::new(group_buy));
     }
 
     fn close(&mut self, id: &GroupBuyId) {
         if let Some(group_buy) = self.group_buys.remove(id)
-            && let Some(deadline) = deadline_of(&group_buy, &self.policy)
+            && let Some(deadline) = deadline_of(&group_buy.filing, &group_buy.header, &self.policy)
         {
             self.deadlines.remove(&deadline);
         }
@@ -248,5 +233,86 @@ impl Fund {
             self.deadlines.insert(self.lapse_of(id, pending));
         }
         self.proposals.make(changes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        codec::List,
+        fund::Policy,
+        ledger::EmptyHistory,
+        merkle::Table,
+        types::{DurationMs, Fen},
+    };
+
+    fn fund() -> Fund {
+        let day = DurationMs::new(86_400_000);
+        let policy = Policy {
+            channels: List::default(),
+            auto_delivery_after: day,
+            goods_note_wait: day,
+            unclaimed_after: day,
+            proposal_lapses_after: day,
+            transaction_life_max: day,
+            heartbeat: day,
+            block_time_ahead_max: day,
+            block_time_behind_max: day,
+            payment_max: Fen::new(1_000_000),
+        };
+        Fund::new(policy, Table::default())
+    }
+
+    #[test]
+    fn a_rule_that_books_what_it_may_not_is_refused_and_nothing_has_changed() {
+        let fund = fund();
+        let context = Context::new(TimestampMs::new(1), BlockHash::default(), &EmptyHistory);
+        let books = |cause, debit, credit| {
+            let act = Act::new(&context, MemberId::ZERO, TransactionId::default());
+            let mut draft = Draft::new(&fund, cause, act);
+            draft.book(debit, credit, Fen::new(5))?;
+            draft.into_plan()
+        };
+        let reserve = AccountId::Reserve("elders".parse().expect("a name"));
+        let custody = AccountId::Custody(0);
+        let plan = books(Cause::GiveReserve, custody, reserve).expect("a gift");
+        assert_eq!(plan.postings.len(), 1);
+        let wrong = books(Cause::TopUpChannelFee, custody, reserve);
+        assert_eq!(wrong.map(drop), Err(Refusal::RuleBroken {}));
+        let (owed, missing) = (AccountId::Receivable(MemberId::ZERO), AccountId::Difference(0));
+        assert!(books(Cause::ChargeDifference, missing, owed).is_err());
+        assert_eq!((fund.balance(&custody), fund.totals), (Fen::ZERO, Totals::default()));
+    }
+
+    #[test]
+    fn what_is_stuck_is_tried_again_once_its_money_has_moved() {
+        let mut fund = fund();
+        let at = TimestampMs::new(1_000);
+        let group_buy = GroupBuy::failed_holding("t", at, 5);
+        let id = group_buy.id();
+        fund.group_buys.insert(id, Arc::new(group_buy));
+        fund.deadlines = fund.all_deadlines();
+        let deadline = *fund.deadlines.get_min().expect("it has one");
+        fund.hold(deadline, 600);
+        assert!(fund.deadlines.is_empty());
+        let mut context = Context::new(at, BlockHash::default(), &EmptyHistory);
+        let plan = |fund: &Fund, context: &Context<'_>, held: u64| {
+            let act = Act::new(context, MemberId::ZERO, TransactionId::default());
+            let mut draft = Draft::new(fund, Cause::Refund, act);
+            draft.at_desk(id, |desk| {
+                desk.group_buy.header.held = Fen::new(held);
+                Ok(())
+            })?;
+            draft.into_plan()
+        };
+        let same = plan(&fund, &context, 5).expect("may do that");
+        fund.carry_out(&mut context, same);
+        assert!(fund.deadlines.is_empty(), "nothing has moved");
+        let less = plan(&fund, &context, 0).expect("may do that");
+        fund.carry_out(&mut context, less);
+        let again = fund.deadlines.get_min().map(|deadline| deadline.kind);
+        assert_eq!(again, Some(DeadlineKind::Close(id)));
+        assert_eq!(fund.deadlines, fund.all_deadlines());
     }
 }

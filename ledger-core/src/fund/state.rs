@@ -81,11 +81,12 @@ impl Fund {
     }
 
     /// The deadlines as the tables give them, for loading.
-    pub(crate) fn all_deadlines(&self) -> OrdSet<Deadline> {
+    #[must_use]
+    pub fn all_deadlines(&self) -> OrdSet<Deadline> {
         let group_buys = self
             .group_buys
             .iter()
-            .filter_map(|(_, group_buy)| deadline_of(group_buy, &self.policy));
+            .filter_map(|(_, open)| deadline_of(&open.filing, &open.header, &self.policy));
         let proposals = self.proposals.iter().map(|(id, pending)| self.lapse_of(id, pending));
         group_buys.chain(proposals).collect()
     }
@@ -99,7 +100,7 @@ impl Fund {
             self.group_buys.iter().flat_map(|(_, group_buy)| group_buy.accounts.iter());
         for (name, account) in chain.chain(group_buys) {
             let side = name.side();
-            totals.replace(side, Fen::ZERO, account.balance(side)).ok()?;
+            totals.replace(side, Fen::ZERO, account.checked_balance(side)?).ok()?;
         }
         Some(totals)
     }

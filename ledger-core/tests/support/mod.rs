@@ -384,7 +384,9 @@ impl Community {
             .collect();
         let judged = self.execute(time, &accepted, OnRefusal::Fail);
         assert_eq!(judged.header, built.header, "a validator gets the same header");
+        assert_eq!(built.stuck, [], "every deadline can be carried out");
         let fund = built.state.fund();
+        assert_eq!(fund.deadlines, fund.all_deadlines(), "the agenda is that of the tables");
         assert!(fund.totals.conserved(), "what the fund has is what it owes");
         assert_eq!(fund.recompute_totals(), Some(fund.totals), "counted anew");
         for (position, entry) in (0u64..).zip(&built.entries) {

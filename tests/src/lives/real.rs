@@ -95,6 +95,7 @@ impl Real {
     }
 
     fn take_in(&mut self, executed: Executed, said_before: Result<(), Refusal>) -> Block {
+        assert_eq!(executed.stuck, [], "every deadline can be carried out");
         let (due, answer) = (Vec::new(), Ok(Vec::new()));
         let mut block = Block { due, answer, said_before, conserved: false };
         for entry in &executed.entries {

@@ -9,7 +9,7 @@ use ledger_core::refusal::Refusal;
 use std::{collections::BTreeMap, fmt};
 
 /// Refusals that are said elsewhere: by the node, by the machinery, or only after very many acts.
-const SAID_ELSEWHERE: [u16; 5] = [100, 104, 110, 800, 801];
+const SAID_ELSEWHERE: [u16; 6] = [100, 104, 110, 111, 800, 801];
 
 /// Counts of acts, by kind and answer.
 #[derive(Debug, Clone, Default)]
