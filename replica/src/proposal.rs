@@ -1,5 +1,6 @@
 //! Building blocks and judging them, at the height being decided.
 
+use crate::node::NodeId;
 use ledger_core::{
     block::{BLOCK_EVIDENCE_MAX, Block, BlockOutline, Entry},
     codec::List,
@@ -25,6 +26,15 @@ pub(crate) enum Candidate {
     Invalid,
 }
 
+/// The transactions of a block that is decided, as one node lists them.
+#[derive(Debug)]
+struct CertifiedList {
+    from: NodeId,
+    outline: BlockOutline,
+    /// Those that are not here.
+    lacking: BTreeSet<EntryHash>,
+}
+
 /// All that is known of blocks at the height being decided.
 #[derive(Debug, Default)]
 pub(crate) struct Proposals {
@@ -35,6 +45,10 @@ pub(crate) struct Proposals {
     proposed: BTreeMap<BlockHash, TimestampMs>,
     /// Proves that a block of this height is decided, whatever this node has seen of its rounds.
     certificate: Option<QuorumCertificate>,
+    /// What it may list, by who has said so.
+    certified: Vec<CertifiedList>,
+    /// Who has passed a decision on.
+    decided_by: BTreeSet<NodeId>,
     candidates: BTreeMap<BlockHash, Candidate>,
     /// Transactions that an outline lists and this node lacks.
     lacking: BTreeMap<BlockHash, BTreeSet<EntryHash>>,
@@ -89,17 +103,25 @@ impl Proposals {
         }
     }
 
-    /// Keeps what a certificate that has verified says, and the outline of its block.
+    /// Whether a decision that this node passes on is looked at: the first one of each.
+    pub(crate) fn takes_decision_of(&mut self, from: NodeId) -> bool {
+        self.decided_by.insert(from)
+    }
+
+    /// Keeps what a certificate that has verified says, and the list of its block that came with it. The hash of
+    /// a block does not cover the list, so each sender's is tried.
     pub(crate) fn certify(
         &mut self,
         certificate: QuorumCertificate,
+        from: NodeId,
         outline: BlockOutline,
         now: TimestampMs,
     ) {
-        let hash = certificate.block;
-        self.outlines.entry(hash).or_insert(outline);
-        self.arrived.entry(hash).or_insert(now);
-        self.certificate = Some(certificate);
+        self.arrived.entry(certificate.block).or_insert(now);
+        self.certificate.get_or_insert(certificate);
+        if self.certified.iter().all(|known| known.outline != outline) {
+            self.certified.push(CertifiedList { from, outline, lacking: BTreeSet::new() });
+        }
     }
 
     /// The certificate of this height, if one has come.
@@ -107,9 +129,47 @@ impl Proposals {
         self.certificate.as_ref()
     }
 
-    /// The block of the certificate can never be decided here.
-    pub(crate) fn forget_certificate(&mut self) {
-        self.certificate = None;
+    /// Transactions that the lists of a certified block name and that are not here.
+    pub(crate) fn lacking_of_certified(&self) -> impl Iterator<Item = &EntryHash> {
+        self.certified.iter().flat_map(|list| &list.lacking)
+    }
+
+    /// The body of the block that a certificate of this height names, once one of its lists is complete and
+    /// right; and who has passed on a list that is wrong.
+    pub(crate) fn certified_body(
+        &mut self,
+        state: &State,
+        reads: &dyn Reads,
+        waiting: impl Fn(&EntryHash) -> Option<VerifiedTransaction>,
+    ) -> (Option<(Executed, QuorumCertificate)>, Vec<NodeId>) {
+        let Some(certificate) = self.certificate.clone() else { return (None, Vec::new()) };
+        if let Some(executed) = self.take(&certificate.block) {
+            return (Some((executed, certificate)), Vec::new());
+        }
+        let mut liars = Vec::new();
+        let mut body = None;
+        let fetched = &self.fetched;
+        self.certified.retain_mut(|list| {
+            if body.is_some() || !list.lacking.is_empty() {
+                return true;
+            }
+            let mut transactions = Vec::with_capacity(list.outline.transactions.len());
+            for entry in &list.outline.transactions {
+                match fetched.get(entry).cloned().or_else(|| waiting(entry)) {
+                    Some(transaction) => transactions.push(transaction),
+                    None => drop(list.lacking.insert(*entry)),
+                }
+            }
+            if !list.lacking.is_empty() {
+                return true;
+            }
+            body = executed_as(state, reads, &list.outline, &transactions);
+            if body.is_none() {
+                liars.push(list.from);
+            }
+            body.is_some()
+        });
+        (body.map(|executed| (executed, certificate)), liars)
     }
 
     /// A proposal for this block came at this moment.
@@ -133,7 +193,8 @@ impl Proposals {
     pub(crate) fn add_fetched(&mut self, transaction: &VerifiedTransaction) {
         let entry = transaction.entry();
         let mut listed = false;
-        for lacking in self.lacking.values_mut() {
+        let certified = self.certified.iter_mut().map(|list| &mut list.lacking);
+        for lacking in self.lacking.values_mut().chain(certified) {
             listed |= lacking.remove(&entry);
         }
         if listed {
@@ -239,23 +300,8 @@ impl Proposals {
             self.lacking.insert(*block, missing);
             return Err(Lacks::Transactions);
         }
-        let header = &outline.header;
-        let proposed =
-            Proposed { time: header.time, proposer: header.proposer, round: header.round };
-        let executed = if forged {
-            None
-        } else {
-            execute(
-                state.clone(),
-                reads,
-                proposed,
-                &outline.evidence,
-                &transactions,
-                OnRefusal::Fail,
-            )
-            .ok()
-            .filter(|executed| executed.check_header(header).is_ok())
-        };
+        let executed =
+            if forged { None } else { executed_as(state, reads, outline, &transactions) };
         let valid = executed.is_some();
         let candidate =
             executed.map_or(Candidate::Invalid, |executed| Candidate::Valid(Box::new(executed)));
@@ -304,6 +350,21 @@ impl Proposals {
             self.durable.insert(hash);
         }
     }
+}
+
+/// The block of an outline, if these transactions give its header.
+fn executed_as(
+    state: &State,
+    reads: &dyn Reads,
+    outline: &BlockOutline,
+    transactions: &[VerifiedTransaction],
+) -> Option<Executed> {
+    let header = &outline.header;
+    let proposed = Proposed { time: header.time, proposer: header.proposer, round: header.round };
+    let evidence = &outline.evidence;
+    execute(state.clone(), reads, proposed, evidence, transactions, OnRefusal::Fail)
+        .ok()
+        .filter(|executed| executed.check_header(header).is_ok())
 }
 
 /// Judges what only a fresh proposal is judged on: its time, its proposer, and its reason (D3, D9).

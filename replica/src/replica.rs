@@ -25,7 +25,7 @@ use crate::{
 use admission::in_batches;
 use genesis::Genesis;
 use ledger_core::{
-    block::{BLOCK_BYTES_MAX, BlockOutline, CertifiedBlock},
+    block::{BLOCK_BYTES_MAX, BlockOutline, CertifiedBlock, evidence_hash},
     codec::{List, decode, encode},
     consensus::{
         self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
@@ -527,7 +527,7 @@ impl Replica {
         let deadline = self.state.next_deadline().filter(|_| waiting);
         let heartbeat = waiting.then(|| self.heartbeat_at());
         let behind = self.behind.filter(|at| *at > self.now);
-        let sync = self.sync.wake_at();
+        let sync = self.behind.and_then(|_| self.sync.wake_at(self.now));
         let recent = self.recent.wake_at();
         [timer, view, retry, push, check, behind, sync, recent, deadline, heartbeat]
             .into_iter()

@@ -19,6 +19,8 @@ const PATIENCE: DurationMs = DurationMs::new(200);
 /// How long a node that owes an answer is left alone. Its answer counts whenever it comes, and asking
 /// again would only fill a road that is slow.
 const OWED_MAX: DurationMs = DurationMs::new(4_000);
+/// How often the pause after an answer of no use doubles.
+const STRIKES_MAX: u32 = 5;
 /// How many heights beyond the next one blocks are kept for.
 const WINDOW: u64 = 256;
 /// Bytes of blocks that wait for the one before them; beyond it only the next ones are asked for.
@@ -54,11 +56,24 @@ struct Source {
     owes: Option<Range>,
     /// Blocks that it brought since the last review.
     brought: usize,
+    /// How often in a row it answered with nothing of use, and until when it is not asked for that.
+    strikes: u32,
+    out_until: Option<TimestampMs>,
 }
 
 impl Source {
     fn is_free(&self, now: TimestampMs) -> bool {
-        self.owes.is_none() || self.asked_at.is_none_or(|at| at.after(OWED_MAX) <= now)
+        self.out_until.is_none_or(|until| until <= now)
+            && (self.owes.is_none() || self.asked_at.is_none_or(|at| at.after(OWED_MAX) <= now))
+    }
+
+    /// Its answer was of no use: it is asked again only after a while, each time a longer one, also where there
+    /// is nobody else.
+    fn strike(&mut self, now: TimestampMs) {
+        let pause = DurationMs::new(REVIEW_INTERVAL.get() << self.strikes.min(STRIKES_MAX));
+        self.strikes = self.strikes.saturating_add(1);
+        self.out_until = Some(now.after(pause));
+        self.chosen = false;
     }
 }
 
@@ -101,10 +116,12 @@ impl Sync {
     }
 
     /// When [`Sync::ask`] may have something new to say.
-    pub(crate) fn wake_at(&self) -> Option<TimestampMs> {
-        let chosen = self.sources.iter().filter(|source| source.chosen);
-        let asked = chosen.filter_map(|source| source.asked_at).map(|at| at.after(PATIENCE));
-        asked.chain(self.is_busy().then_some(self.review_at)).min()
+    pub(crate) fn wake_at(&self, now: TimestampMs) -> Option<TimestampMs> {
+        let asked = self.sources.iter().filter_map(|source| source.asked_at);
+        let asked = asked.flat_map(|at| [at.after(PATIENCE), at.after(OWED_MAX)]);
+        let out = self.sources.iter().filter_map(|source| source.out_until);
+        let all = asked.chain(out).chain(self.is_busy().then_some(self.review_at));
+        all.filter(|at| *at > now).min()
     }
 
     /// Says what to ask of whom, `parallel` nodes at most, for a node that lacks the blocks from `next` on.
@@ -117,17 +134,19 @@ impl Sync {
         parallel: usize,
         hurry: bool,
     ) -> Vec<(NodeId, Range)> {
-        let useful: Vec<_> = candidates.iter().filter(|one| one.last >= next).copied().collect();
+        let mut useful: Vec<_> =
+            candidates.iter().filter(|one| one.last >= next).copied().collect();
         for (node, source) in self.sources.iter_mut().enumerate() {
             source.chosen &= useful.iter().any(|one| one.node == node);
         }
         self.review(now, &useful, parallel);
         self.choose(now, &useful, parallel);
+        // What comes next is asked of who was not asked for longest.
+        useful.sort_by_key(|one| self.sources[one.node].asked_at);
         let mut requests = Vec::new();
         for Candidate { node, last } in useful {
             let source = &self.sources[node];
-            let asked_meanwhile = source.owes.is_some() && !source.is_free(now);
-            if !source.chosen || asked_meanwhile {
+            if !source.chosen || !source.is_free(now) {
                 continue;
             }
             if let Some(range) = self.range_for(node, now, next, last, parallel, hurry) {
@@ -212,17 +231,22 @@ impl Sync {
         Some(Range { first, last: end })
     }
 
-    /// Takes in what a node answers. Says whether it was asked for.
+    /// Takes in what a node answers that says to have blocks up to `last`. Says whether it was asked for.
     pub(crate) fn take(
         &mut self,
+        now: TimestampMs,
         from: NodeId,
         next: Height,
-        first: Height,
+        (first, last): (Height, Height),
         blocks: Vec<Vec<u8>>,
     ) -> bool {
         let source = &mut self.sources[from];
         let Some(owed) = source.owes.filter(|owed| owed.first == first) else { return false };
         source.owes = None;
+        if blocks.is_empty() && last >= first {
+            // It says that it has what it does not give.
+            source.strike(now);
+        }
         let heights = (owed.first.get()..=owed.last.get()).map(Height::new);
         for (height, bytes) in heights.zip(blocks) {
             if height >= next && !self.waiting.contains_key(&height) {
@@ -249,11 +273,16 @@ impl Sync {
         None
     }
 
-    /// A node has handed out something wrong: nothing of it is used, and others are asked first.
-    pub(crate) fn distrust(&mut self, node: NodeId) {
+    /// A node has handed out something wrong: nothing of it is used, and others are asked.
+    pub(crate) fn distrust(&mut self, node: NodeId, now: TimestampMs) {
         self.waiting.retain(|_, (from, _)| *from != node);
         self.waiting_bytes = self.waiting.values().map(|(_, bytes)| bytes.len()).sum();
-        self.sources[node].chosen = false;
+        self.sources[node].strike(now);
+    }
+
+    /// A block that a node has handed out was right.
+    pub(crate) fn trust(&mut self, node: NodeId) {
+        self.sources[node].strikes = 0;
     }
 
     /// The connection to a node is gone, and with it what was under way.

@@ -8,11 +8,12 @@ use crate::{
     rng::Rng,
 };
 use ledger_core::{
-    block::BlockOutline,
+    block::{BlockOutline, CertifiedBlock},
     codec::{List, decode, encode},
     consensus::{Message, Position, Proposal, Verified, Vote},
-    crypto::{BlockHash, SecretKey},
+    crypto::{BlockHash, EntryHash, SecretKey},
     ledger::{OnRefusal, Proposed, execute},
+    receipt::CertifiedHeader,
     types::{Height, TimestampMs},
 };
 use replica::{PeerMessage, Replica, Road};
@@ -32,7 +33,7 @@ pub enum Actor {
     /// Proposes without giving the bodies, answers no questions, and says that it is far ahead.
     Withholder,
     /// Says that it is far ahead and hands out nothing; proposes behind the back of one, and then falls silent.
-    Obstructor(Obstructor),
+    Obstructor(Box<Obstructor>),
     /// Hands out decided blocks one at a time, slowly; else does what is written.
     Trickler,
     /// Shares its key with another machine that does not know of it.
@@ -108,6 +109,17 @@ fn trickle(bytes: Arc<[u8]>) -> Arc<[u8]> {
     }
 }
 
+/// The same header above another list.
+fn falsified(outline: BlockOutline) -> BlockOutline {
+    let mut listed = outline.transactions.into_vec();
+    if outline.header.height.get().is_multiple_of(2) {
+        listed.pop();
+    } else {
+        listed.push(EntryHash::new([9; 32]));
+    }
+    BlockOutline { transactions: List::new(listed).unwrap_or_default(), ..outline }
+}
+
 /// Keeps one machine behind, so that the chain lacks its vote.
 #[derive(Debug)]
 pub struct Obstructor {
@@ -120,6 +132,9 @@ pub struct Obstructor {
     boast: Option<Arc<[u8]>>,
     has_proposed: bool,
     silent: bool,
+    /// The last block that its replica knows.
+    tip: Option<CertifiedHeader>,
+    asked: u64,
 }
 
 impl Obstructor {
@@ -127,7 +142,16 @@ impl Obstructor {
     /// helps the others until it lags by so many heights. Then it falls silent.
     #[must_use]
     pub fn new(victim: usize, lag: u64) -> Self {
-        Self { victim, lag, victim_at: None, boast: None, has_proposed: false, silent: false }
+        Self {
+            victim,
+            lag,
+            victim_at: None,
+            boast: None,
+            has_proposed: false,
+            silent: false,
+            tip: None,
+            asked: 0,
+        }
     }
 
     /// Whom it works against.
@@ -141,13 +165,30 @@ impl Obstructor {
         self.victim_at = victim_at;
     }
 
+    /// In turn: nothing; nothing with a last block that nobody decided; as many blocks as were asked for, all junk,
+    /// and that last block.
+    fn answer(&self, first: Height, last: Height) -> PeerMessage {
+        let tip = self.tip.clone().map(|mut tip| {
+            tip.header.height = tip.header.height.saturating_add(Height::new(1));
+            Box::new(tip)
+        });
+        let count = last.saturating_sub(first).get().saturating_add(1).min(64);
+        let junk = List::new((0..count).map(|_| vec![7; 40]).collect()).unwrap_or_default();
+        match self.asked % 3 {
+            0 => PeerMessage::Blocks { first, tip: None, blocks: List::default() },
+            1 => PeerMessage::Blocks { first, tip, blocks: List::default() },
+            _ => PeerMessage::Blocks { first, tip, blocks: junk },
+        }
+    }
+
     /// What it answers by itself to what machine `from` sends.
     pub fn hears(&mut self, from: usize, bytes: &[u8]) -> Option<(Road, Arc<[u8]>)> {
         match decode::<PeerMessage>(bytes) {
             // At once, so that it is asked again and nobody else is.
-            Ok(PeerMessage::GetBlocks { first, .. }) => {
-                let nothing = PeerMessage::Blocks { first, tip: None, blocks: List::default() };
-                Some((nothing.road(), encode(&nothing).into()))
+            Ok(PeerMessage::GetBlocks { first, last }) => {
+                self.asked += 1;
+                let answer = self.answer(first, last);
+                Some((answer.road(), encode(&answer).into()))
             }
             // Whatever is asked, it was heard of last.
             Ok(PeerMessage::Consensus(_)) if from == self.victim => {
@@ -168,6 +209,15 @@ impl Obstructor {
         let height = replica.consensus().height();
         let lags = |at: Height| height.saturating_sub(at).get() >= self.lag;
         self.silent |= self.has_proposed && self.victim_at.is_some_and(lags);
+        let known = self.tip.as_ref().map(|tip| tip.header.height);
+        let decided = replica.state().tip().height;
+        if known != Some(decided) {
+            let block = replica.chain_store().block(decided).ok().flatten();
+            self.tip = block.map(|CertifiedBlock { block, certificate }| CertifiedHeader {
+                header: block.header,
+                certificate,
+            });
+        }
         let message = decode::<PeerMessage>(&bytes);
         if let Ok(PeerMessage::Consensus(Message::Proposal(signed))) = &message
             && Some(signed.message.proposer) == replica.consensus().me()
@@ -183,10 +233,15 @@ impl Obstructor {
                 vec![boast]
             }
             Ok(PeerMessage::GetBlocks { .. }) => vec![bytes],
+            // The list is not covered by the hash of the block: one transaction less, or one that is not there.
             Ok(PeerMessage::Outline(outline)) if to == self.victim => {
-                // It goes out before the proposal.
                 let own = Some(outline.header.proposer) == replica.consensus().me();
-                if own { Vec::new() } else { vec![bytes] }
+                let outline = if own { Box::new(falsified(*outline)) } else { outline };
+                vec![encode(&PeerMessage::Outline(outline)).into()]
+            }
+            Ok(PeerMessage::Decided(mut decided)) => {
+                decided.outline = falsified(decided.outline);
+                vec![encode(&PeerMessage::Decided(decided)).into()]
             }
             Ok(_) | Err(_) if self.silent || behind_its_back => Vec::new(),
             Ok(_) | Err(_) => vec![bytes],

@@ -225,7 +225,7 @@ impl Cluster {
 
     /// The machine lies from now on: it keeps `victim` behind, and falls silent when it lags by so much.
     pub fn make_obstructor(&mut self, machine: usize, victim: usize, lag: u64) {
-        self.machines[machine].actor = Actor::Obstructor(Obstructor::new(victim, lag));
+        self.machines[machine].actor = Actor::Obstructor(Box::new(Obstructor::new(victim, lag)));
         self.checks.tolerate(|tolerance| tolerance.liars = true);
     }
 

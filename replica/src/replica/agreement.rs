@@ -288,15 +288,14 @@ impl Replica {
         if self.is_storing() {
             return;
         }
-        let Some(certificate) = self.proposals.certificate().cloned() else { return };
-        match self.body_is_valid(&certificate.block) {
-            Ok(true) => self.decide(&certificate),
-            Ok(false) => {
-                let block = certificate.block;
-                self.proposals.forget_certificate();
-                self.alarm(format!("there is a quorum for an invalid block: {block}"));
-            }
-            Err(Lacks::Outline | Lacks::Transactions) => {}
+        let mempool = &self.mempool;
+        let waiting = |entry: &EntryHash| mempool.get(entry).cloned();
+        let (body, liars) = self.proposals.certified_body(&self.state, &self.store, waiting);
+        for node in liars {
+            self.blame(node, "passed on another list than that of the block that was decided");
+        }
+        if let Some((executed, certificate)) = body {
+            self.store_decided(executed, &certificate);
         }
     }
 
@@ -326,6 +325,12 @@ impl Replica {
         let followed = self.nodes.iter().any(|node| node.validator.is_none());
         if followed && self.consensus().me() == Some(executed.header.proposer) {
             self.actions.push(Action::Announce(height));
+        }
+        for (deadline, why) in &executed.stuck {
+            self.alarm(format!(
+                "a deadline could not be carried out, refusal {why}: {deadline:?}; its group buy is stuck, all \
+                 others go on; please report it to the developers"
+            ));
         }
         let (header, entries) = (executed.header, &executed.entries);
         self.recent.add(header, entries, certificate, self.now, self.nodes.len());

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::sync::{Candidate, Range};
-use ledger_core::{receipt::CertifiedHeader, replay::replay};
+use ledger_core::{block::BLOCK_TRANSACTIONS_MAX, receipt::CertifiedHeader, replay::replay};
 
 impl Replica {
     /// The height of the first block that this node lacks.
@@ -45,14 +45,14 @@ impl Replica {
     pub(super) fn take_decided(&mut self, from: NodeId, decided: Decided) {
         let height = decided.certificate.height;
         let header = &decided.outline.header;
-        if header.height != height || header.hash() != decided.certificate.block {
+        let whole = evidence_hash(&decided.outline.evidence) == header.evidence;
+        if !whole || header.height != height || header.hash() != decided.certificate.block {
             return self.blame(from, "passed on a certificate and another block");
         }
         let peer = &mut self.peers[from];
         peer.height = peer.height.max(Some(height.saturating_add(Height::new(1))));
         let next = self.next_height();
-        let known = height == next && (self.is_storing() || self.proposals.certificate().is_some());
-        if height < next || known {
+        if height < next || height == next && self.is_storing() {
             return;
         }
         if height > next {
@@ -62,12 +62,23 @@ impl Replica {
             }
             return self.fall_behind();
         }
-        if let Err(error) = decided.certificate.verify(&self.chain, self.state.validators()) {
-            let text = format!("passed on a certificate that proves nothing: {error}");
-            return self.blame(from, &text);
+        if !self.proposals.takes_decision_of(from) {
+            return;
+        }
+        let Decided { certificate, outline } = decided;
+        let known = self.proposals.certificate().map(|known| known.block);
+        if known != Some(certificate.block) {
+            if let Err(error) = certificate.verify(&self.chain, self.state.validators()) {
+                let text = format!("passed on a certificate that proves nothing: {error}");
+                return self.blame(from, &text);
+            }
+            if let Some(known) = known {
+                let other = certificate.block;
+                return self.alarm(format!("conflicting decision: {known} and {other}"));
+            }
         }
         self.sync.certify(height);
-        self.proposals.certify(decided.certificate, decided.outline, self.now);
+        self.proposals.certify(certificate, from, outline, self.now);
         // Its body is asked for at once if something of it is lacking.
         self.next_retry = self.now;
     }
@@ -75,17 +86,22 @@ impl Replica {
     /// Asks more nodes than may be faulty for what is lacking of a block that is decided, others each time.
     pub(super) fn ask_for_certified_body(&mut self) {
         let Some(certificate) = self.proposals.certificate() else { return };
-        let block = certificate.block;
-        let lacking = self.proposals.lacking(&block);
-        let absent: Vec<_> =
-            lacking.filter(|entry| !self.verifying.contains(entry)).copied().collect();
+        let (block, height) = (certificate.block, certificate.height);
+        let lacking = self.proposals.lacking_of_certified();
+        let absent: Vec<_> = lacking
+            .filter(|entry| !self.verifying.contains(entry))
+            .copied()
+            .take(BLOCK_TRANSACTIONS_MAX)
+            .collect();
         if absent.is_empty() || self.is_storing() {
             return;
         }
         let message = PeerMessage::GetTransactions(List::new(absent).unwrap_or_default());
         let has_it = |node: &NodeId| {
             let peer = &self.peers[*node];
-            peer.connected && peer.height.is_some_and(|at| at > certificate.height)
+            self.nodes[*node].validator.is_some()
+                && peer.connected
+                && peer.height.is_some_and(|at| at > height)
         };
         let nodes: Vec<_> = (0..self.nodes.len()).filter(has_it).collect();
         let waited = self.now.get().saturating_sub(self.proposals.arrived(&block, self.now).get());
@@ -93,7 +109,7 @@ impl Replica {
         let count = self.more_than_faulty().min(nodes.len());
         let first = turn.saturating_mul(count);
         for position in 0..count {
-            self.send(nodes[(first + position) % nodes.len()], &message);
+            self.send(nodes[first.wrapping_add(position) % nodes.len()], &message);
         }
     }
 
@@ -130,7 +146,14 @@ impl Replica {
             (node != self.me && peer.connected)
                 .then(|| Candidate { node, last: said.max(announced) })
         };
-        (0..self.nodes.len()).filter_map(candidate).collect()
+        let mut all: Vec<_> = (0..self.nodes.len()).filter_map(candidate).collect();
+        // Of validators only some may lie; others are asked where no validator has anything.
+        let next = self.next_height();
+        let votes = |one: &Candidate| self.nodes[one.node].validator.is_some();
+        if all.iter().any(|one| votes(one) && one.last >= next) {
+            all.retain(votes);
+        }
+        all
     }
 
     /// Asks for blocks while this node is behind (C3).
@@ -194,7 +217,7 @@ impl Replica {
         blocks: Vec<Vec<u8>>,
     ) {
         let last = tip.map_or(Height::ZERO, |tip| tip.header.height);
-        if !self.sync.take(from, self.next_height(), first, blocks) {
+        if !self.sync.take(self.now, from, self.next_height(), (first, last), blocks) {
             return;
         }
         // What it says of itself now is newer than its last view.
@@ -204,13 +227,12 @@ impl Replica {
         }
         if last > self.sync.certified()
             && let Some(tip) = tip
-            && tip.header.validators == self.state.validators().hash()
         {
             match tip.verify(&self.chain, self.state.validators()) {
                 Ok(()) => self.sync.certify(last),
                 Err(error) => {
-                    let text = format!("shows a last block that nobody decided: {error}");
-                    return self.blame(from, &text);
+                    self.sync.distrust(from, self.now);
+                    self.blame(from, &format!("shows a last block that nobody decided: {error}"));
                 }
             }
         }
@@ -230,17 +252,18 @@ impl Replica {
         };
         match replayed {
             Ok((executed, certificate)) => {
+                self.sync.trust(from);
                 self.sync.certify(executed.header.height);
                 self.store_decided(executed, &certificate);
             }
             Err(text) => {
-                self.sync.distrust(from);
+                self.sync.distrust(from, self.now);
                 self.blame(from, &text);
             }
         }
     }
 
-    fn blame(&mut self, node: NodeId, what: &str) {
+    pub(super) fn blame(&mut self, node: NodeId, what: &str) {
         let text = format!("{} {what}", self.nodes[node].name);
         self.alarm(text);
     }

@@ -76,6 +76,7 @@ impl Replica {
         }
         if let Message::Vote(signed) = &message
             && signed.message.kind == VoteKind::Precommit
+            && signed.message.block.is_some()
             && self.nodes[from].validator == Some(signed.message.validator)
         {
             peer.precommitted = peer.precommitted.max(signed.message.height);
@@ -96,7 +97,10 @@ impl Replica {
 
     /// A message of the current height that came at this moment.
     pub(super) fn take_verified(&mut self, message: VerifiedMessage, at: TimestampMs) {
-        if let VerifiedMessage::Proposal(proposal) = &message {
+        if let VerifiedMessage::Proposal(proposal) = &message
+            && proposal.proposer
+                == self.state.validators().proposer(proposal.height, proposal.round)
+        {
             self.proposals.note_proposed(proposal.block, at);
         }
         self.inputs.push_back(message.into());
@@ -147,7 +151,9 @@ impl Replica {
             self.early_outlines.insert((height, from), outline);
             return;
         }
-        let fits = height == next && outline.header.parent == tip.hash;
+        let fits = height == next
+            && outline.header.parent == tip.hash
+            && evidence_hash(&outline.evidence) == outline.header.evidence;
         if fits && self.proposals.outline(&outline.header.hash()).is_none() {
             self.proposals.add_outline(outline, self.now);
         }

@@ -42,7 +42,11 @@ fn catch_up(answers: [Option<(usize, u64)>; 6], certified: u64, hurry: bool) -> 
         while let Some(position) = under_way.iter().position(|(due, ..)| *due <= ms) {
             let (_, node, range) = under_way.remove(position);
             let count = answers[node - 1].unwrap().0;
-            assert!(sync.take(node, next, range.first, blocks(range, count)));
+            let said = (range.first, Height::new(TOP));
+            assert!(sync.take(at(ms), node, next, said, blocks(range, count)));
+            if count > 0 {
+                sync.trust(node);
+            }
             while let Some((_, bytes)) = sync.pop(next) {
                 assert_eq!(bytes, block(next));
                 next = next.next();
@@ -86,8 +90,9 @@ fn a_liar_about_heights_is_asked_and_the_others_are_not_held_up() {
     assert_eq!(asked.len(), 2);
     let of_honest = asked.iter().find(|(node, _)| *node == 2).unwrap().1;
     assert_eq!(of_honest, Range { first: next, last: next });
-    assert!(sync.take(1, next, next, Vec::new()), "an answer, and no block");
-    assert!(sync.take(2, next, next, vec![block(next)]));
+    let said = |last: u64| (next, Height::new(last));
+    assert!(sync.take(at(1), 1, next, said(u64::MAX), Vec::new()), "an answer, and no block");
+    assert!(sync.take(at(1), 2, next, said(8), vec![block(next)]));
     assert_eq!(sync.pop(next), Some((2, block(next))));
     assert_eq!(sync.certified(), Height::ZERO, "nobody's word is proof");
 }
@@ -120,11 +125,13 @@ fn a_late_answer_counts_and_an_answer_that_nobody_asked_for_does_not() {
     for ms in 1..3_500 {
         sync.ask(at(ms), next, &everybody(6, TOP), PARALLEL, true);
     }
-    assert!(!sync.take(late, next, Height::new(7), vec![block(Height::new(7))]), "other heights");
-    assert!(sync.take(late, next, next, blocks(range, 3)));
-    assert!(!sync.take(late, next, next, blocks(range, 3)), "twice");
+    let top = Height::new(TOP);
+    let seventh = Height::new(7);
+    assert!(!sync.take(at(3_500), late, next, (seventh, top), vec![block(seventh)]), "others");
+    assert!(sync.take(at(3_500), late, next, (next, top), blocks(range, 3)));
+    assert!(!sync.take(at(3_500), late, next, (next, top), blocks(range, 3)), "twice");
     assert_eq!(sync.pop(next), Some((late, block(next))));
-    assert!(!sync.take(0, next, next, blocks(range, 3)), "was never asked");
+    assert!(!sync.take(at(3_500), 0, next, (next, top), blocks(range, 3)), "was never asked");
 }
 
 #[test]
@@ -134,9 +141,10 @@ fn what_a_node_brought_that_turns_out_wrong_is_asked_of_others() {
     let next = Height::new(1);
     let asked = sync.ask(at(0), next, &everybody(6, TOP), PARALLEL, true);
     let (liar, range) = *asked.iter().find(|(_, range)| range.first == next).unwrap();
-    assert!(sync.take(liar, next, next, blocks(range, BLOCKS_MAX)));
+    let said = (next, Height::new(TOP));
+    assert!(sync.take(at(1), liar, next, said, blocks(range, BLOCKS_MAX)));
     sync.pop(next).unwrap();
-    sync.distrust(liar);
+    sync.distrust(liar, at(1));
     assert_eq!(sync.pop(next.next()), None);
     let again = sync.ask(at(1), next, &everybody(6, TOP), PARALLEL, true);
     assert!(again.iter().any(|(node, range)| *node != liar && range.first == next), "{again:?}");
@@ -153,7 +161,8 @@ fn blocks_that_wait_take_bounded_memory() {
         for (node, range) in sync.ask(at(ms), next, &everybody(6, TOP), PARALLEL, true) {
             if range.first > next {
                 asked_beyond += 1;
-                sync.take(node, next, range.first, vec![large.clone()]);
+                let said = (range.first, Height::new(TOP));
+                sync.take(at(ms), node, next, said, vec![large.clone()]);
                 fullest = fullest.max(sync.waiting_bytes);
             }
         }
@@ -162,4 +171,31 @@ fn blocks_that_wait_take_bounded_memory() {
     assert!(fullest <= WAITING_BYTES_MAX + PARALLEL * large.len(), "{fullest}");
     sync.rest();
     assert_eq!((sync.waiting_bytes, sync.is_busy()), (0, false));
+}
+
+/// With few validators, or few connections, everybody who could be asked is asked already.
+#[test]
+fn who_gives_nothing_of_use_is_left_out_also_where_nobody_else_is_left() {
+    for gives_junk in [false, true] {
+        let mut sync = Sync::new(3);
+        let next = Height::new(8);
+        sync.certify(next);
+        let candidates = [1, 2].map(|node| Candidate { node, last: next });
+        let mut honest_asked = None;
+        for ms in 0..2_000 {
+            for (node, range) in sync.ask(at(ms), next, &candidates, PARALLEL, false) {
+                if node == 2 {
+                    honest_asked = honest_asked.or(Some(ms));
+                } else {
+                    // The liar has the smaller number and answers at once.
+                    let junk = if gives_junk { vec![vec![0]] } else { Vec::new() };
+                    assert!(sync.take(at(ms), node, next, (range.first, next), junk));
+                    if sync.pop(next).is_some() {
+                        sync.distrust(node, at(ms));
+                    }
+                }
+            }
+        }
+        assert!(honest_asked.is_some_and(|ms| ms <= 200), "{gives_junk}: {honest_asked:?}");
+    }
 }
