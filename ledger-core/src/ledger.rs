@@ -308,7 +308,7 @@ impl State {
     /// When the next deadline falls due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<TimestampMs> {
-        self.fund.deadlines.get_min().map(|deadline| deadline.at)
+        self.fund.agenda.next().map(|deadline| deadline.at)
     }
 
     /// Whether an equivocation is new to the ledger and proven.
@@ -575,7 +575,7 @@ fn run_deadlines(
     bytes_left: &mut usize,
     stuck_deadlines: &mut Vec<(Deadline, u16)>,
 ) -> bool {
-    while let Some(deadline) = state.fund.deadlines.get_min().copied() {
+    while let Some(deadline) = state.fund.agenda.next().copied() {
         if deadline.at > context.now {
             return true;
         }
@@ -736,7 +736,7 @@ pub fn load(
     fund.proposals = Table::from_stored(slots(table::PROPOSALS), take(table::PROPOSALS))?;
     fund.group_buys = load_group_buys(slots(table::GROUP_BUYS), take(table::GROUP_BUYS))?;
     fund.totals = stored.head.totals;
-    fund.deadlines = fund.all_deadlines();
+    fund.agenda = fund.agenda_anew();
     let live: Table<(u64, MemberId), LiveBucket> =
         Table::from_stored(slots(table::LIVE), take(table::LIVE))?;
     let mut live_by_author = OrdMap::new();
@@ -863,7 +863,7 @@ mod tests {
             let group_buy = GroupBuy::failed_holding(name, AT, held);
             state.fund.group_buys.insert(group_buy.id(), Arc::new(group_buy));
         }
-        state.fund.deadlines = state.fund.all_deadlines();
+        state.fund.agenda = state.fund.agenda_anew();
         // The sound one closes at once; the other one has five fen that no account has.
         let first = block(&state, 1);
         let [closed] = &said(&first)[..] else { panic!("one deadline: {:?}", said(&first)) };
@@ -877,11 +877,7 @@ mod tests {
         assert_eq!((said(&third), third.state.next_deadline()), (Vec::new(), None));
         let (id, open) = third.state.fund.group_buys.iter().next().expect("it is still there");
         assert_eq!((id.to_string().as_str(), open.header.stuck), ("wrong", stuck.stuck));
-        assert_eq!(
-            third.state.fund.all_deadlines(),
-            third.state.fund.deadlines,
-            "nor after loading"
-        );
+        assert_eq!(third.state.fund.agenda_anew(), third.state.fund.agenda, "nor after loading");
         let quantity = Quantity::new(1);
         assert_eq!(open.filing.offers[0].total(quantity), Fen::new(100), "and can be read");
         let escrow = AccountId::Escrow(HouseholdTag::new([0; 16]));

@@ -1005,7 +1005,7 @@ fn a_proposal_is_ended_by_its_proposer_or_by_whoever_could_approve_it() {
         community.does(author, reject);
         let refusal = community.refusal(PROPERTY, Community::approve(proposal, &movement));
         assert_eq!(refusal.number(), 607);
-        assert_eq!(community.state.fund().deadlines.len(), 1, "only its own of the group buy");
+        assert_eq!(community.state.fund().agenda.len(), 1, "only its own of the group buy");
     }
 }
 

@@ -6,43 +6,7 @@ use ledger_core::fund::{Action, FilingDecision, Movement, Receipt};
 /// Whether the ledger could take the same action a second time, because neither a number nor a state of
 /// the books rules that out.
 pub(crate) fn may_repeat(action: &Action) -> bool {
-    match action {
-        Action::Propose(movement) => match movement {
-            Movement::BearChannelFee { .. }
-            | Movement::ChargeDifference { .. }
-            // A part of a payment may be identified, and then an equal part of it.
-            | Movement::Identify { .. } => true,
-            Movement::ReturnUnidentified { .. }
-            | Movement::Refund { .. }
-            | Movement::DecideGoods(_)
-            | Movement::Deliver { .. }
-            | Movement::Settle { .. }
-            | Movement::PayOut { .. }
-            | Movement::Cancel { .. }
-            | Movement::Bounce { .. }
-            | Movement::PayUnclaimed { .. }
-            | Movement::Transfer { .. }
-            | Movement::ChannelFee { .. }
-            | Movement::TopUpChannelFee { .. }
-            | Movement::Difference { .. }
-            | Movement::FoundDifference { .. }
-            | Movement::RepayReceivable { .. }
-            | Movement::GiveReserve { .. }
-            | Movement::SpendReserve { .. } => false,
-        },
-        Action::File(_)
-        | Action::DecideFiling { .. }
-        | Action::Order { .. }
-        | Action::RecordPayments { .. }
-        | Action::ConfirmPayments { .. }
-        | Action::RefusePayment { .. }
-        | Action::ReceiveUnidentified(_)
-        | Action::ConfirmPurchaseOrder { .. }
-        | Action::SignGoodsNote(_)
-        | Action::Deliver { .. }
-        | Action::Approve { .. }
-        | Action::RejectProposal { .. } => false,
-    }
+    matches!(action, Action::Propose(movement) if movement.may_repeat())
 }
 
 /// Whether two actions say the same up to the time that `tuan` fills in where the user gives none.

@@ -2,74 +2,65 @@
 //!
 //! A rule gets a [`Draft`], reads it as if it were the fund, books, and changes records. Nothing of that
 //! reaches the fund: a draft becomes a [`Plan`](super::Plan), which one place carries out, or it is dropped.
+//! What waits for words is not in it: a rule knows what it does, not who has to agree.
 
 use super::{
-    Posting,
-    account::AccountId,
-    filing::Filing,
-    flows::{Cause, Defect, check_flows, check_way},
-    group_buy::{GroupBuy, Header, Household, OfferTally, Order, Payment, Phase},
-    lifecycle::{Deadline, DeadlineKind, deadline_of},
-    member::{Channel, ChannelId, Member, Policy},
-    movement::PendingMovement,
-    permanent::{PermanentId, PermanentRecord},
-    plan::{Context, GroupBuyChanges, Plan, WORK_MAX},
-    state::Fund,
+    agenda::{Deadline, Due},
+    cause::Cause,
+    chart::{self, AccountId, Posting},
+    group_buy::{
+        self, Filing, GroupBuy, Header, Household, OfferIndex, OfferTally, Order, Payment, Phase,
+        Seal,
+    },
+    numbers::{Numbers, PermanentId, PermanentRecord, Reads},
+    parties::Registry,
+    terms::Policy,
 };
 use crate::{
     accounting::{Account, AccountName as _, PostError, Side, Totals},
-    crypto::{BlockHash, TransactionId},
+    crypto::{BlockHash, Digest},
     merkle::{Overlay, Table},
     refusal::Refusal,
-    types::{Fen, GroupBuyId, MemberId, OrderNo, PaymentNo, TimestampMs},
+    types::{Fen, GroupBuyId, HouseholdTag, MemberId, OrderNo, PaymentNo, TimestampMs},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// What surrounds one act or deadline, and what it comes to besides records.
-pub(super) struct Act<'a> {
+/// Most units of work (lines and accounts touched) in one block.
+pub const WORK_MAX: u32 = 20_000;
+
+/// The fund as it is before an act, and the block that the act is in.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) registry: Registry<'a>,
+    pub(super) accounts: &'a Table<AccountId, Account>,
+    pub(super) group_buys: &'a Table<GroupBuyId, Arc<GroupBuy>>,
+    pub(super) recorded: &'a Table<PaymentNo, GroupBuyId>,
+    pub(super) totals: Totals,
     /// Time of the block.
     pub(super) now: TimestampMs,
     /// Hash of the parent block: nobody can steer ties by it.
     pub(super) parent: BlockHash,
-    /// Who says it; meaningless while a deadline runs.
-    pub(super) author: MemberId,
-    /// Id of the transaction; meaningless while a deadline runs.
-    pub(super) transaction: TransactionId,
-    /// Lines and accounts touched.
-    pub(super) work: u32,
-    postings: Vec<Posting>,
-    numbers: BTreeMap<PermanentId, PermanentRecord>,
-    block: &'a Context<'a>,
+    /// The history on disk.
+    pub(super) reads: &'a dyn Reads,
+    /// Identifiers that the block has used up so far.
+    pub(super) used: &'a BTreeMap<PermanentId, PermanentRecord>,
 }
 
-impl<'a> Act<'a> {
-    pub(super) fn new(
-        block: &'a Context<'a>,
-        author: MemberId,
-        transaction: TransactionId,
-    ) -> Self {
-        Self {
-            now: block.now,
-            parent: block.parent,
-            author,
-            transaction,
-            work: 0,
-            postings: Vec::new(),
-            numbers: BTreeMap::new(),
-            block,
-        }
-    }
+/// Who acts, and what the act comes to besides records.
+pub(super) struct Act {
+    /// Time of the block.
+    pub(super) now: TimestampMs,
+    /// Hash of the parent block.
+    pub(super) parent: BlockHash,
+    /// Who says it; meaningless while a deadline runs.
+    pub(super) author: MemberId,
+    /// Lines and accounts touched.
+    pub(super) work: u32,
+    pub(super) postings: Vec<Posting>,
+}
 
-    /// What is known about an identifier, this act included.
-    pub(super) fn permanent(&self, id: &PermanentId) -> Option<PermanentRecord> {
-        self.numbers.get(id).cloned().or_else(|| self.block.permanent(id))
-    }
-
-    /// Uses an identifier up.
-    pub(super) fn use_up(&mut self, id: PermanentId, record: PermanentRecord) {
-        self.numbers.insert(id, record);
-    }
-
+impl Act {
     /// Stops a long batch as soon as it is more work than any block allows.
     pub(super) fn require_work_left(&self) -> Result<(), Refusal> {
         if self.work > WORK_MAX { Err(Refusal::TooMuchWork { max: WORK_MAX }) } else { Ok(()) }
@@ -84,16 +75,16 @@ impl<'a> Act<'a> {
 /// One group buy, and what is to change about it.
 pub(super) struct OpenGroupBuy<'a> {
     /// Where it stands in the table of group buys.
-    slot: u32,
+    pub(super) slot: u32,
     /// Where it stood before the act.
-    phase_before: Phase,
+    pub(super) phase_before: Phase,
     pub(super) header: Header,
     pub(super) filing: &'a Arc<Filing>,
     pub(super) orders: Overlay<'a, OrderNo, Order>,
-    pub(super) households: Overlay<'a, crate::types::HouseholdTag, Household>,
+    pub(super) households: Overlay<'a, HouseholdTag, Household>,
     pub(super) payments: Overlay<'a, PaymentNo, Payment>,
     pub(super) accounts: Overlay<'a, AccountId, Account>,
-    pub(super) offers: Overlay<'a, super::filing::OfferIndex, OfferTally>,
+    pub(super) offers: Overlay<'a, OfferIndex, OfferTally>,
 }
 
 impl<'a> OpenGroupBuy<'a> {
@@ -120,114 +111,77 @@ impl<'a> OpenGroupBuy<'a> {
     pub(super) fn balance(&self, account: &AccountId) -> Fen {
         self.accounts.get(account).map_or(Fen::ZERO, |held| held.balance(account.side()))
     }
+}
 
-    fn into_changes(self) -> GroupBuyChanges {
-        GroupBuyChanges {
-            slot: self.slot,
-            header: self.header,
-            orders: self.orders.into_changes(),
-            households: self.households.into_changes(),
-            payments: self.payments.into_changes(),
-            accounts: self.accounts.into_changes(),
-            offers: self.offers.into_changes(),
-        }
+impl Due<Policy> for OpenGroupBuy<'_> {
+    fn due(&self, policy: &Policy) -> Option<Deadline> {
+        self.header.due(self.filing, policy)
     }
 }
 
 /// The fund, and what one act is to change about it.
 pub(super) struct Draft<'a> {
     /// The fund as it is.
-    pub(super) fund: &'a Fund,
-    /// What brings the changes about.
-    pub(super) cause: Cause,
-    pub(super) act: Act<'a>,
+    pub(super) view: View<'a>,
+    pub(super) act: Act,
+    pub(super) numbers: Numbers<'a>,
     /// The group buy that the act is about, once something has looked at it.
-    group_buy: Option<OpenGroupBuy<'a>>,
+    pub(super) group_buy: Option<OpenGroupBuy<'a>>,
     /// A group buy that is new.
     pub(super) files: Option<GroupBuy>,
     /// A group buy that ends, and what remains of it.
-    pub(super) closes: Option<super::Seal>,
+    pub(super) closes: Option<Seal>,
     pub(super) accounts: Overlay<'a, AccountId, Account>,
-    pub(super) recorded: Overlay<'a, PaymentNo, GroupBuyId>,
-    pub(super) proposals: Overlay<'a, TransactionId, PendingMovement>,
-    totals: Totals,
+    pub(super) totals: Totals,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(fund: &'a Fund, cause: Cause, act: Act<'a>) -> Self {
+    /// Nothing is to change yet.
+    pub(super) fn new(view: View<'a>, author: MemberId) -> Self {
+        let View { now, parent, reads, used, recorded, .. } = view;
         Self {
-            fund,
-            cause,
-            act,
+            view,
+            act: Act { now, parent, author, work: 0, postings: Vec::new() },
+            numbers: Numbers::new(reads, used, Overlay::new(recorded)),
             group_buy: None,
             files: None,
             closes: None,
-            accounts: Overlay::new(&fund.accounts),
-            recorded: Overlay::new(&fund.recorded),
-            proposals: Overlay::new(&fund.proposals),
-            totals: fund.totals,
+            accounts: Overlay::new(view.accounts),
+            totals: view.totals,
         }
     }
 
-    /// A second draft beside this one, to find out whether something could be carried out.
-    pub(super) fn rehearsal(&self) -> Self {
-        let Act { author, transaction, block, .. } = self.act;
-        Self::new(self.fund, self.cause, Act::new(block, author, transaction))
-    }
-
-    /// Holds what it comes to against the two tables (G13).
+    /// Holds what it comes to against the tables of flows and ways (G13).
     ///
     /// # Errors
     /// [`Refusal::RuleBroken`]: the rule that wrote it is wrong.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
-        let broken = |_: Defect| Refusal::RuleBroken {};
-        check_flows(self.cause, &self.act.postings).map_err(broken)?;
-        let way = |before, after| check_way(self.cause, before, after).map_err(broken);
-        let phase = |id| self.fund.group_buys.get(&id).map(|open| open.header.phase);
-        if let Some(open) = &self.group_buy {
-            way(Some(open.phase_before), Some(open.header.phase))?;
-        }
-        if let Some(filed) = &self.files {
-            way(phase(filed.id()), Some(filed.header.phase))?;
-        }
-        if let Some(seal) = &self.closes {
-            way(phase(seal.group_buy), None)?;
-        }
-        Ok(())
+    pub(super) fn check(&self, cause: Cause) -> Result<(), Refusal> {
+        let phase = |id| self.view.group_buys.get(&id).map(|open| open.header.phase);
+        let mut ways = [
+            self.group_buy.as_ref().map(|open| (Some(open.phase_before), Some(open.header.phase))),
+            self.files.as_ref().map(|filed| (phase(filed.id()), Some(filed.header.phase))),
+            self.closes.as_ref().map(|seal| (phase(seal.group_buy), None)),
+        ]
+        .into_iter()
+        .flatten();
+        let allowed = chart::not_allowed(cause, &self.act.postings).is_none()
+            && ways.all(|(from, to)| group_buy::may_lead(cause, from, to));
+        if allowed { Ok(()) } else { Err(Refusal::RuleBroken {}) }
     }
 
-    /// Whether a deadline would fall due again after this.
-    pub(super) fn leaves(&self, deadline: Deadline) -> bool {
-        match deadline.kind {
-            DeadlineKind::ProposalLapses(id) => self.proposals.contains(&id),
-            DeadlineKind::Close(_) => self.closes.is_none(),
-            DeadlineKind::CutOff(_)
-            | DeadlineKind::ConfirmBy(_)
-            | DeadlineKind::AutoDelivery(_)
-            | DeadlineKind::Unclaimed(_) => self.group_buy.as_ref().is_none_or(|open| {
-                deadline_of(open.filing, &open.header, &self.fund.policy) == Some(deadline)
-            }),
+    /// A group buy that has not ended, as it is before the act.
+    pub(super) fn standing(&self, id: GroupBuyId) -> Result<&'a GroupBuy, Refusal> {
+        match self.view.group_buys.get(&id) {
+            Some(group_buy) => Ok(group_buy),
+            None => Err(self.no_group_buy(id)),
         }
     }
 
-    /// All that it comes to.
-    ///
-    /// # Errors
-    /// As [`Draft::check`].
-    pub(super) fn into_plan(self) -> Result<Plan, Refusal> {
-        self.check()?;
-        Ok(Plan {
-            postings: self.act.postings,
-            work: self.act.work,
-            numbers: self.act.numbers,
-            group_buy: self.group_buy.map(OpenGroupBuy::into_changes),
-            files: self.files,
-            closes: self.closes,
-            accounts: self.accounts.into_changes(),
-            recorded: self.recorded.into_changes(),
-            proposals: self.proposals.into_changes(),
-            totals: self.totals,
-        })
+    fn no_group_buy(&self, id: GroupBuyId) -> Refusal {
+        match self.numbers.get(&PermanentId::GroupBuy(id)) {
+            Some(_) => Refusal::GroupBuyClosed {},
+            None => Refusal::GroupBuyUnknown {},
+        }
     }
 
     /// Lets `work` look at the group buy of the act and change it.
@@ -237,10 +191,10 @@ impl<'a> Draft<'a> {
         work: impl FnOnce(&mut Desk<'_, 'a>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         if self.group_buy.is_none() {
-            let table = &self.fund.group_buys;
+            let table = self.view.group_buys;
             let slot = table.slot_of(&id);
             let found = slot.and_then(|slot| Some((slot, table.slot(slot)?)));
-            let (slot, group_buy) = found.ok_or_else(|| no_group_buy(&self.act, id))?;
+            let (slot, group_buy) = found.ok_or_else(|| self.no_group_buy(id))?;
             self.group_buy = Some(OpenGroupBuy::new(slot, group_buy));
         }
         let group_buy = self.group_buy.as_mut().expect("opened above");
@@ -248,9 +202,9 @@ impl<'a> Draft<'a> {
         let mut desk = Desk {
             group_buy,
             books: Books { chain: &mut self.accounts, totals: &mut self.totals },
-            members: &self.fund.members,
-            policy: &self.fund.policy,
-            recorded: &mut self.recorded,
+            registry: self.view.registry,
+            policy: self.view.policy,
+            numbers: &mut self.numbers,
             act: &mut self.act,
         };
         work(&mut desk)
@@ -265,19 +219,10 @@ impl<'a> Draft<'a> {
     ) -> Result<(), Refusal> {
         assert!(!debit.of_group_buy() && !credit.of_group_buy(), "a group buy books at its desk");
         let mut books = Books { chain: &mut self.accounts, totals: &mut self.totals };
-        books.post(None, debit, Side::Debit, amount)?;
-        books.post(None, credit, Side::Credit, amount)?;
-        self.act.charge(2);
-        self.act.postings.push(Posting { debit, credit, amount });
+        books.book(None, &mut self.act, Posting { debit, credit, amount })?;
+        // Two records, where a desk has one in common with what it books next.
+        self.act.charge(1);
         Ok(())
-    }
-}
-
-/// Why a group buy is not open.
-pub(super) fn no_group_buy(act: &Act<'_>, id: GroupBuyId) -> Refusal {
-    match act.permanent(&PermanentId::GroupBuy(id)) {
-        Some(_) => Refusal::GroupBuyClosed {},
-        None => Refusal::GroupBuyUnknown {},
     }
 }
 
@@ -288,6 +233,20 @@ struct Books<'d, 'a> {
 }
 
 impl<'a> Books<'_, 'a> {
+    fn book(
+        &mut self,
+        mut group_buy: Option<&mut OpenGroupBuy<'a>>,
+        act: &mut Act,
+        posting: Posting,
+    ) -> Result<(), Refusal> {
+        let Posting { debit, credit, amount } = posting;
+        self.post(group_buy.as_deref_mut(), debit, Side::Debit, amount)?;
+        self.post(group_buy, credit, Side::Credit, amount)?;
+        act.charge(1);
+        act.postings.push(posting);
+        Ok(())
+    }
+
     fn post(
         &mut self,
         group_buy: Option<&mut OpenGroupBuy<'a>>,
@@ -331,10 +290,10 @@ impl<'a> Books<'_, 'a> {
 pub(super) struct Desk<'d, 'a> {
     pub(super) group_buy: &'d mut OpenGroupBuy<'a>,
     books: Books<'d, 'a>,
-    pub(super) members: &'a Table<MemberId, Member>,
+    pub(super) registry: Registry<'a>,
     pub(super) policy: &'a Policy,
-    pub(super) recorded: &'d mut Overlay<'a, PaymentNo, GroupBuyId>,
-    pub(super) act: &'d mut Act<'a>,
+    pub(super) numbers: &'d mut Numbers<'a>,
+    pub(super) act: &'d mut Act,
 }
 
 impl Desk<'_, '_> {
@@ -351,10 +310,17 @@ impl Desk<'_, '_> {
         if amount == Fen::ZERO {
             return Ok(());
         }
-        self.books.post(Some(self.group_buy), debit, Side::Debit, amount)?;
-        self.books.post(Some(self.group_buy), credit, Side::Credit, amount)?;
-        self.act.charge(1);
-        self.act.postings.push(Posting { debit, credit, amount });
+        self.books.book(Some(self.group_buy), self.act, Posting { debit, credit, amount })
+    }
+
+    /// Everything still in escrow is owed back.
+    pub(super) fn refund_all_escrow(&mut self) -> Result<(), Refusal> {
+        let tags: Vec<_> = self.group_buy.households.iter().map(|(tag, _)| *tag).collect();
+        for tag in tags {
+            let left = self.group_buy.balance(&AccountId::Escrow(tag));
+            self.act.charge(1);
+            self.book(AccountId::Escrow(tag), AccountId::Refund(tag), left)?;
+        }
         Ok(())
     }
 
@@ -378,22 +344,11 @@ impl Desk<'_, '_> {
         if self.act.author == leader { Ok(()) } else { Err(Refusal::NotTheLeader { leader }) }
     }
 
-    pub(super) fn require_filing(&self, filing: &crate::crypto::Digest) -> Result<(), Refusal> {
+    pub(super) fn require_filing(&self, filing: &Digest) -> Result<(), Refusal> {
         if self.group_buy.header.filing == *filing {
             Ok(())
         } else {
             Err(Refusal::FilingDiffers {})
         }
-    }
-}
-
-impl Policy {
-    pub(super) fn channel(&self, id: ChannelId) -> Result<&Channel, Refusal> {
-        self.channels.get(usize::from(id)).ok_or(Refusal::UnknownChannel { channel: id })
-    }
-
-    pub(super) fn require_custodian(&self, id: ChannelId, author: MemberId) -> Result<(), Refusal> {
-        let custodian = self.channel(id)?.custodian;
-        if author == custodian { Ok(()) } else { Err(Refusal::NotTheCustodian { custodian }) }
     }
 }

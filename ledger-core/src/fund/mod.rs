@@ -3,46 +3,51 @@
 //! [`Fund::plan`] says what an action of a member comes to, [`Fund::plan_deadline`] the same of a deadline
 //! that fell due: postings, records, numbers. Nothing has changed then. [`Fund::carry_out`] is the one place
 //! that changes the fund. `docs/fund-rules.md` numbers the rules.
+//!
+//! ```text
+//! plan → consent → rows → rules → till → draft → {group_buy, arithmetic, numbers, terms, parties} → chart
+//! ```
 
-mod account;
-mod action;
-mod closing;
+mod act;
+mod agenda;
+mod arithmetic;
+mod cause;
+mod chart;
+mod consent;
 mod draft;
-mod filing;
-mod flows;
-mod goods;
 mod group_buy;
-mod lifecycle;
-mod member;
-mod movement;
-mod order;
-mod payment;
-mod permanent;
+mod numbers;
+mod parties;
 mod plan;
+mod rows;
+mod rules;
 mod state;
 mod tag;
+mod terms;
+mod till;
 
-pub use account::{AccountId, Beneficiary, FeePart};
-pub use action::{Action, FilingDecision};
-pub use closing::{HouseholdTotals, Seal, seal_leaf};
-pub use filing::{Filing, LineMoney, Minimum, OFFERS_MAX, Offer, OfferIndex, ShortRule, Split};
-pub use flows::{Cause, Defect};
-pub use goods::GoodsNote;
-pub(crate) use group_buy::load_group_buy;
-pub use group_buy::{
-    APPROVALS_MAX, BATCH_MAX, Cover, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote, Header,
-    Household, ORDER_LINES_MAX, OfferTally, Order, OrderLine, Payment, PaymentRecord, PaymentState,
-    Phase, SHARES_MAX, Share,
+pub use self::{
+    act::{Action, Movement},
+    agenda::{Agenda, Deadline, DeadlineKind},
+    arithmetic::LineMoney,
+    chart::{AccountId, Beneficiary, ChannelId, FeePart, Posting},
+    consent::PendingMovement,
+    draft::WORK_MAX,
+    group_buy::{
+        APPROVALS_MAX, BATCH_MAX, Cover, Filing, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote,
+        Header, Household, HouseholdTotals, Minimum, OFFERS_MAX, ORDER_LINES_MAX, Offer,
+        OfferIndex, OfferTally, Order, OrderLine, Payment, PaymentRecord, PaymentState, Phase,
+        SHARES_MAX, Seal, Share, ShortRule, Split, seal_leaf,
+    },
+    numbers::{Payout, PermanentId, PermanentRecord, Reads, Receipt},
+    parties::{Member, Role},
+    plan::{Context, Plan},
+    rules::{
+        Confirmation, FilingDecision, GoodsNote, LineRequest, OrderRequest, PayTo, REFUNDS_MAX,
+        RefundItem,
+    },
+    state::Fund,
+    tag::household_tag,
+    terms::{Channel, Policy},
 };
-pub use lifecycle::{Deadline, DeadlineKind};
-pub use member::{Channel, ChannelId, Member, Policy, Role};
-pub use movement::{Movement, PayTo, Payout, PendingMovement, REFUNDS_MAX, Receipt, RefundItem};
-pub use order::{LineRequest, OrderRequest};
-pub use payment::Confirmation;
-pub use permanent::{PermanentId, PermanentRecord, Reads};
-pub use plan::{Context, Plan, WORK_MAX};
-pub use state::Fund;
-pub use tag::household_tag;
-
-/// A booking between two accounts of the chart.
-pub type Posting = crate::accounting::Posting<AccountId>;
+pub(crate) use group_buy::load_group_buy;

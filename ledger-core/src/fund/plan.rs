@@ -7,29 +7,26 @@
 //! ```
 
 use super::{
-    Action, Posting,
-    account::AccountId,
-    closing::Seal,
-    draft::{Act, Draft},
-    filing::OfferIndex,
-    flows::Cause,
-    group_buy::{GroupBuy, Header, Household, OfferTally, Order, Payment},
-    lifecycle::{Deadline, DeadlineKind, deadline_of},
-    movement::PendingMovement,
-    permanent::{PermanentId, PermanentRecord, Reads},
+    act::Action,
+    agenda::{Deadline, DeadlineKind, Due as _},
+    cause::Cause,
+    chart::{AccountId, Posting},
+    consent::{self, PendingMovement, Proposals},
+    draft::{Draft, OpenGroupBuy, View},
+    group_buy::{GroupBuy, Header, Household, OfferIndex, OfferTally, Order, Payment, Seal},
+    numbers::{PermanentId, PermanentRecord, Reads},
+    parties::Registry,
+    rows::{self, Step},
     state::Fund,
 };
 use crate::{
     accounting::{Account, Totals},
     crypto::{BlockHash, TransactionId},
-    merkle::Changes,
+    merkle::{Changes, Overlay},
     refusal::Refusal,
     types::{GroupBuyId, HouseholdTag, MemberId, OrderNo, PaymentNo, TimestampMs},
 };
 use std::{collections::BTreeMap, sync::Arc};
-
-/// Most units of work (lines and accounts touched) in one block.
-pub const WORK_MAX: u32 = 20_000;
 
 /// What surrounds the execution of a block, and what the plans that were carried out leave for the disk.
 pub struct Context<'a> {
@@ -51,12 +48,6 @@ impl<'a> Context<'a> {
         Self { now, parent, work: 0, numbers: BTreeMap::new(), reads }
     }
 
-    /// What is known about an identifier, this block included.
-    #[must_use]
-    pub fn permanent(&self, id: &PermanentId) -> Option<PermanentRecord> {
-        self.numbers.get(id).cloned().or_else(|| self.reads.permanent(id))
-    }
-
     /// The history on disk.
     #[must_use]
     pub fn reads(&self) -> &'a dyn Reads {
@@ -68,34 +59,46 @@ impl<'a> Context<'a> {
 #[derive(Debug)]
 pub struct Plan {
     /// What is booked, in order.
-    pub(super) postings: Vec<Posting>,
+    postings: Vec<Posting>,
     /// Lines and accounts touched.
     pub work: u32,
     /// What remains of a group buy that ends.
     pub closes: Option<Seal>,
-    pub(super) numbers: BTreeMap<PermanentId, PermanentRecord>,
-    pub(super) group_buy: Option<GroupBuyChanges>,
-    pub(super) files: Option<GroupBuy>,
-    pub(super) accounts: Changes<AccountId, Account>,
-    pub(super) recorded: Changes<PaymentNo, GroupBuyId>,
-    pub(super) proposals: Changes<TransactionId, PendingMovement>,
-    pub(super) totals: Totals,
+    numbers: BTreeMap<PermanentId, PermanentRecord>,
+    group_buy: Option<GroupBuyChanges>,
+    files: Option<GroupBuy>,
+    accounts: Changes<AccountId, Account>,
+    recorded: Changes<PaymentNo, GroupBuyId>,
+    proposals: Changes<TransactionId, PendingMovement>,
+    totals: Totals,
 }
 
 /// What is to change about one group buy.
 #[derive(Debug)]
-pub(super) struct GroupBuyChanges {
+struct GroupBuyChanges {
     /// Where it stands in the table of group buys.
-    pub(super) slot: u32,
-    pub(super) header: Header,
-    pub(super) orders: Changes<OrderNo, Order>,
-    pub(super) households: Changes<HouseholdTag, Household>,
-    pub(super) payments: Changes<PaymentNo, Payment>,
-    pub(super) accounts: Changes<AccountId, Account>,
-    pub(super) offers: Changes<OfferIndex, OfferTally>,
+    slot: u32,
+    header: Header,
+    orders: Changes<OrderNo, Order>,
+    households: Changes<HouseholdTag, Household>,
+    payments: Changes<PaymentNo, Payment>,
+    accounts: Changes<AccountId, Account>,
+    offers: Changes<OfferIndex, OfferTally>,
 }
 
 impl GroupBuyChanges {
+    fn of(open: OpenGroupBuy<'_>) -> Self {
+        Self {
+            slot: open.slot,
+            header: open.header,
+            orders: open.orders.into_changes(),
+            households: open.households.into_changes(),
+            payments: open.payments.into_changes(),
+            accounts: open.accounts.into_changes(),
+            offers: open.offers.into_changes(),
+        }
+    }
+
     fn make(self, group_buy: &mut GroupBuy) {
         group_buy.header = self.header;
         group_buy.orders.make(self.orders);
@@ -103,6 +106,29 @@ impl GroupBuyChanges {
         group_buy.payments.make(self.payments);
         group_buy.accounts.make(self.accounts);
         group_buy.offers.make(self.offers);
+    }
+}
+
+impl Plan {
+    /// All that a draft comes to.
+    ///
+    /// # Errors
+    /// As [`Draft::check`].
+    fn of(draft: Draft<'_>, proposals: Proposals<'_>, cause: Cause) -> Result<Self, Refusal> {
+        draft.check(cause)?;
+        let (numbers, recorded) = draft.numbers.into_changes();
+        Ok(Self {
+            postings: draft.act.postings,
+            work: draft.act.work,
+            numbers,
+            group_buy: draft.group_buy.map(GroupBuyChanges::of),
+            files: draft.files,
+            closes: draft.closes,
+            accounts: draft.accounts.into_changes(),
+            recorded,
+            proposals: proposals.into_changes(),
+            totals: draft.totals,
+        })
     }
 }
 
@@ -118,10 +144,21 @@ impl Fund {
         transaction: TransactionId,
         action: &Action,
     ) -> Result<Plan, Refusal> {
-        let act = Act::new(context, author, transaction);
-        let mut draft = Draft::new(self, Cause::of_action(action), act);
-        draft.apply(action)?;
-        draft.into_plan()
+        let mut draft = Draft::new(self.view(context), author);
+        let mut proposals = Overlay::new(&self.proposals);
+        let cause = match rows::act(&mut draft, action)? {
+            Step::Done(cause) => cause,
+            Step::Propose(movement) => {
+                consent::propose(&mut draft, &mut proposals, transaction, movement)?
+            }
+            Step::Approve(id, movement) => {
+                consent::approve(&mut draft, &mut proposals, id, movement)?
+            }
+            Step::Reject(id, movement) => {
+                consent::reject(&mut draft, &mut proposals, id, movement)?
+            }
+        };
+        Plan::of(draft, proposals, cause)
     }
 
     /// What a deadline that is due comes to; changes nothing.
@@ -136,16 +173,54 @@ impl Fund {
         context: &Context<'_>,
         deadline: Deadline,
     ) -> Result<Plan, Refusal> {
-        assert!(self.deadlines.contains(&deadline), "only known deadlines fall due");
-        let act = Act::new(context, MemberId::ZERO, TransactionId::default());
-        let mut draft = Draft::new(self, Cause::of_deadline(deadline.kind), act);
-        draft.run_deadline(deadline)?;
+        assert!(self.agenda.contains(&deadline), "only known deadlines fall due");
+        let mut draft = Draft::new(self.view(context), MemberId::ZERO);
+        let mut proposals = Overlay::new(&self.proposals);
+        let cause = rows::fall_due(&mut draft, deadline.kind)?;
+        if let DeadlineKind::ProposalLapses(id) = deadline.kind {
+            proposals.remove(&id);
+        }
         // A deadline is work even if it touches nothing.
         draft.act.charge(1);
-        if draft.leaves(deadline) {
+        if self.would_stand(deadline, &draft, &proposals) {
             return Err(Refusal::RuleBroken {});
         }
-        draft.into_plan()
+        Plan::of(draft, proposals, cause)
+    }
+
+    /// Whether a deadline would fall due again after this.
+    fn would_stand(
+        &self,
+        deadline: Deadline,
+        draft: &Draft<'_>,
+        proposals: &Proposals<'_>,
+    ) -> bool {
+        match deadline.kind {
+            DeadlineKind::ProposalLapses(id) => proposals.contains(&id),
+            DeadlineKind::Close(_) => draft.closes.is_none(),
+            DeadlineKind::CutOff(_)
+            | DeadlineKind::ConfirmBy(_)
+            | DeadlineKind::AutoDelivery(_)
+            | DeadlineKind::Unclaimed(_) => {
+                let next = draft.group_buy.as_ref().map(|open| open.due(&self.policy));
+                next.is_none_or(|due| due == Some(deadline))
+            }
+        }
+    }
+
+    fn view<'a>(&'a self, context: &'a Context<'_>) -> View<'a> {
+        View {
+            policy: &self.policy,
+            registry: Registry(&self.members),
+            accounts: &self.accounts,
+            group_buys: &self.group_buys,
+            recorded: &self.recorded,
+            totals: self.totals,
+            now: context.now,
+            parent: context.parent,
+            reads: context.reads,
+            used: &context.numbers,
+        }
     }
 
     /// Carries a plan out and says what was booked. But for [`Fund::hold`] nothing else touches a balance, a record
@@ -174,7 +249,7 @@ impl Fund {
     /// Puts off what a deadline could not do, so that all else goes on: time does nothing more to its group buy,
     /// and its entry says so. `why` is the number of the refusal.
     pub fn hold(&mut self, deadline: Deadline, why: u16) {
-        self.deadlines.remove(&deadline);
+        self.agenda.replace(Some(deadline), None);
         match deadline.kind {
             DeadlineKind::CutOff(id)
             | DeadlineKind::ConfirmBy(id)
@@ -192,31 +267,24 @@ impl Fund {
     fn make_group_buy(&mut self, changes: GroupBuyChanges) {
         let shared = self.group_buys.slot_mut(changes.slot);
         let group_buy = Arc::make_mut(shared.expect("the plan was made of this fund"));
-        let before = deadline_of(&group_buy.filing, &group_buy.header, &self.policy);
+        let before = group_buy.due(&self.policy);
         let held = group_buy.header.held;
         changes.make(group_buy);
         if group_buy.header.held != held {
             // What kept it from going on may be gone.
             group_buy.header.stuck = None;
         }
-        let after = deadline_of(&group_buy.filing, &group_buy.header, &self.policy);
-        if before != after {
-            before.map(|deadline| self.deadlines.remove(&deadline));
-            after.map(|deadline| self.deadlines.insert(deadline));
-        }
+        self.agenda.replace(before, group_buy.due(&self.policy));
     }
 
     fn file(&mut self, group_buy: GroupBuy) {
-        let due = deadline_of(&group_buy.filing, &group_buy.header, &self.policy);
-        self.deadlines.extend(due);
+        self.agenda.replace(None, group_buy.due(&self.policy));
         self.group_buys.insert(group_buy.id(), Arc::new(group_buy));
     }
 
     fn close(&mut self, id: &GroupBuyId) {
-        if let Some(group_buy) = self.group_buys.remove(id)
-            && let Some(deadline) = deadline_of(&group_buy.filing, &group_buy.header, &self.policy)
-        {
-            self.deadlines.remove(&deadline);
+        if let Some(group_buy) = self.group_buys.remove(id) {
+            self.agenda.replace(group_buy.due(&self.policy), None);
         }
     }
 
@@ -225,12 +293,11 @@ impl Fund {
             return;
         }
         for slot in changes.changed() {
-            if let Some((id, pending)) = self.proposals.entry(slot) {
-                self.deadlines.remove(&self.lapse_of(id, pending));
-            }
+            let before = self.proposals.entry(slot).and_then(|row| row.due(&self.policy));
+            self.agenda.replace(before, None);
         }
-        for (id, pending) in changes.records() {
-            self.deadlines.insert(self.lapse_of(id, pending));
+        for row in changes.records() {
+            self.agenda.replace(None, row.due(&self.policy));
         }
         self.proposals.make(changes);
     }
@@ -269,10 +336,9 @@ mod tests {
         let fund = fund();
         let context = Context::new(TimestampMs::new(1), BlockHash::default(), &EmptyHistory);
         let books = |cause, debit, credit| {
-            let act = Act::new(&context, MemberId::ZERO, TransactionId::default());
-            let mut draft = Draft::new(&fund, cause, act);
+            let mut draft = Draft::new(fund.view(&context), MemberId::ZERO);
             draft.book(debit, credit, Fen::new(5))?;
-            draft.into_plan()
+            Plan::of(draft, Overlay::new(&fund.proposals), cause)
         };
         let reserve = AccountId::Reserve("elders".parse().expect("a name"));
         let custody = AccountId::Custody(0);
@@ -292,27 +358,26 @@ mod tests {
         let group_buy = GroupBuy::failed_holding("t", at, 5);
         let id = group_buy.id();
         fund.group_buys.insert(id, Arc::new(group_buy));
-        fund.deadlines = fund.all_deadlines();
-        let deadline = *fund.deadlines.get_min().expect("it has one");
+        fund.agenda = fund.agenda_anew();
+        let deadline = *fund.agenda.next().expect("it has one");
         fund.hold(deadline, 600);
-        assert!(fund.deadlines.is_empty());
+        assert!(fund.agenda.is_empty());
         let mut context = Context::new(at, BlockHash::default(), &EmptyHistory);
         let plan = |fund: &Fund, context: &Context<'_>, held: u64| {
-            let act = Act::new(context, MemberId::ZERO, TransactionId::default());
-            let mut draft = Draft::new(fund, Cause::Refund, act);
+            let mut draft = Draft::new(fund.view(context), MemberId::ZERO);
             draft.at_desk(id, |desk| {
                 desk.group_buy.header.held = Fen::new(held);
                 Ok(())
             })?;
-            draft.into_plan()
+            Plan::of(draft, Overlay::new(&fund.proposals), Cause::Refund)
         };
         let same = plan(&fund, &context, 5).expect("may do that");
         fund.carry_out(&mut context, same);
-        assert!(fund.deadlines.is_empty(), "nothing has moved");
+        assert!(fund.agenda.is_empty(), "nothing has moved");
         let less = plan(&fund, &context, 0).expect("may do that");
         fund.carry_out(&mut context, less);
-        let again = fund.deadlines.get_min().map(|deadline| deadline.kind);
+        let again = fund.agenda.next().map(|deadline| deadline.kind);
         assert_eq!(again, Some(DeadlineKind::Close(id)));
-        assert_eq!(fund.deadlines, fund.all_deadlines());
+        assert_eq!(fund.agenda, fund.agenda_anew());
     }
 }

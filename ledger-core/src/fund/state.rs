@@ -1,24 +1,20 @@
-//! The state of the fund, and the one door to each group buy.
+//! The state of the fund.
 
 use super::{
-    account::AccountId,
+    agenda::{Agenda, Due as _},
+    chart::AccountId,
+    consent::PendingMovement,
     group_buy::GroupBuy,
-    lifecycle::{Deadline, deadline_of},
-    member::{Member, Policy, Role},
-    movement::PendingMovement,
+    parties::Member,
+    terms::Policy,
 };
 use crate::{
     accounting::{Account, AccountName as _, Totals},
     crypto::TransactionId,
     merkle::Table,
-    refusal::{Party, Refusal},
     types::{Fen, GroupBuyId, MemberId, PaymentNo},
 };
-use imbl::OrdSet;
 use std::sync::Arc;
-
-/// Most group buys that are open at once.
-pub(super) const GROUP_BUYS_MAX: u32 = 1_000;
 
 /// Everything that execution needs in memory about the money.
 #[derive(Debug, Clone)]
@@ -38,7 +34,7 @@ pub struct Fund {
     /// Sums over all balances.
     pub totals: Totals,
     /// What falls due when; derived from the tables.
-    pub deadlines: OrdSet<Deadline>,
+    pub agenda: Agenda,
 }
 
 crate::merkle::record_by_encoding!(GroupBuyId);
@@ -55,23 +51,8 @@ impl Fund {
             recorded: Table::default(),
             proposals: Table::default(),
             totals: Totals::default(),
-            deadlines: OrdSet::new(),
+            agenda: Agenda::default(),
         }
-    }
-
-    /// A member of the registry.
-    pub(super) fn member(&self, id: MemberId) -> Result<&Member, Refusal> {
-        self.members.get(&id).ok_or(Refusal::UnknownAuthor { author: id })
-    }
-
-    pub(super) fn require_role(
-        &self,
-        author: MemberId,
-        roles: &[Role],
-        needed: Party,
-    ) -> Result<Role, Refusal> {
-        let role = self.member(author)?.role;
-        if roles.contains(&role) { Ok(role) } else { Err(Refusal::WrongRole { needed }) }
     }
 
     /// The balance of an account of the chain.
@@ -80,15 +61,11 @@ impl Fund {
         self.accounts.get(account).map_or(Fen::ZERO, |held| held.balance(account.side()))
     }
 
-    /// The deadlines as the tables give them, for loading.
+    /// The agenda as the tables give it, for loading.
     #[must_use]
-    pub fn all_deadlines(&self) -> OrdSet<Deadline> {
-        let group_buys = self
-            .group_buys
-            .iter()
-            .filter_map(|(_, open)| deadline_of(&open.filing, &open.header, &self.policy));
-        let proposals = self.proposals.iter().map(|(id, pending)| self.lapse_of(id, pending));
-        group_buys.chain(proposals).collect()
+    pub fn agenda_anew(&self) -> Agenda {
+        let group_buys = self.group_buys.iter().filter_map(|(_, open)| open.due(&self.policy));
+        group_buys.chain(self.proposals.iter().filter_map(|row| row.due(&self.policy))).collect()
     }
 
     /// Adds up every balance anew: the second way to the totals, for loading and auditing.

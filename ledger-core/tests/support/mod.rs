@@ -386,7 +386,7 @@ impl Community {
         assert_eq!(judged.header, built.header, "a validator gets the same header");
         assert_eq!(built.stuck, [], "every deadline can be carried out");
         let fund = built.state.fund();
-        assert_eq!(fund.deadlines, fund.all_deadlines(), "the agenda is that of the tables");
+        assert_eq!(fund.agenda, fund.agenda_anew(), "the agenda is that of the tables");
         assert!(fund.totals.conserved(), "what the fund has is what it owes");
         assert_eq!(fund.recompute_totals(), Some(fund.totals), "counted anew");
         for (position, entry) in (0u64..).zip(&built.entries) {
@@ -406,7 +406,7 @@ impl Community {
         self.now = time;
         if self.reload {
             let loaded = self.restart();
-            assert_eq!(loaded.fund().deadlines, self.state.fund().deadlines);
+            assert_eq!(loaded.fund().agenda, self.state.fund().agenda);
         }
         built.refused
     }

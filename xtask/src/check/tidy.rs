@@ -22,6 +22,30 @@ const KNOWS_ONLY: [(&str, &[&str]); 4] = [
     ("ledger-core/src/crypto", &["codec", "crypto", "types"]),
 ];
 
+/// The rooms of the money, from the ground up: each knows only rooms that stand before it.
+const FUND: &str = "ledger-core/src/fund/";
+const FUND_ROOMS: [&str; 17] = [
+    "cause",
+    "chart",
+    "agenda",
+    "numbers",
+    "terms",
+    "parties",
+    "tag",
+    "group_buy",
+    "arithmetic",
+    "draft",
+    "till",
+    "rules",
+    "act",
+    "rows",
+    "consent",
+    "state",
+    "plan",
+];
+/// The chapters of the rules: none knows another.
+const FUND_RULES: &str = "ledger-core/src/fund/rules/";
+
 /// The only places that name the encoding's library: the codec, and encodings written by hand.
 const NAMES_BINCODE: [&str; 4] = [
     "ledger-core/src/codec.rs",
@@ -71,10 +95,13 @@ fn manifests(root: &Path) -> Result<Vec<String>> {
 fn source(place: &str, text: &str, findings: &mut Vec<String>) {
     for (folder, known) in KNOWS_ONLY {
         if place.starts_with(folder) {
-            let used = modules_used(text);
+            let used = modules_used(text, "crate::");
             let strangers = used.iter().filter(|module| !known.contains(module));
             findings.extend(strangers.map(|module| format!("{place} knows crate::{module}")));
         }
+    }
+    if let Some(own) = place.strip_prefix(FUND) {
+        fund_rooms(place, own, text, findings);
     }
     let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     if !NAMES_BINCODE.contains(&place) && code.any(|line| line.contains(concat!("bin", "code::"))) {
@@ -105,8 +132,35 @@ fn source(place: &str, text: &str, findings: &mut Vec<String>) {
     }
 }
 
-/// The modules below `crate::` that a file names, alone or in a list in braces.
-fn modules_used(text: &str) -> BTreeSet<&str> {
+/// The rules about one file of the fund, `own` being its place there.
+fn fund_rooms(place: &str, own: &str, text: &str, findings: &mut Vec<String>) {
+    let (first, below) = own.split_once('/').unwrap_or((own, ""));
+    let room = first.strip_suffix(".rs").unwrap_or(first);
+    if room == "mod" {
+        return;
+    }
+    let floor = |name: &str| FUND_ROOMS.iter().position(|known| *known == name);
+    let Some(own_floor) = floor(room) else {
+        findings.push(format!("{place} stands in no known room of the fund"));
+        return;
+    };
+    let mut used = modules_used(text, "fund::");
+    if below.is_empty() {
+        used.extend(modules_used(text, "super::"));
+    }
+    let above = used.iter().filter(|name| floor(name).is_some_and(|floor| floor > own_floor));
+    findings.extend(above.map(|name| format!("{place} knows fund::{name}, which stands above it")));
+    if place.starts_with(FUND_RULES) && below != "mod.rs" {
+        let mut others = modules_used(text, "super::");
+        others.extend(modules_used(text, "rules::"));
+        // In its tests a chapter is `super` itself.
+        let named = others.iter().filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+        findings.extend(named.map(|name| format!("{place} knows the chapter {name}")));
+    }
+}
+
+/// The modules below a path that a file names, alone or in a list in braces.
+fn modules_used<'a>(text: &'a str, below: &str) -> BTreeSet<&'a str> {
     let name = |from: &'_ str| -> usize {
         from.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(from.len())
     };
@@ -115,7 +169,7 @@ fn modules_used(text: &str) -> BTreeSet<&str> {
         let line = text.get(..at).and_then(|before| before.lines().next_back()).unwrap_or_default();
         !line.trim_start().starts_with("//")
     };
-    for (at, mark) in text.match_indices("crate::").filter(|(at, _)| code(*at)) {
+    for (at, mark) in text.match_indices(below).filter(|(at, _)| code(*at)) {
         let rest = &text[at + mark.len()..];
         let Some(list) = rest.strip_prefix('{') else {
             modules.insert(&rest[..name(rest)]);
@@ -169,6 +223,14 @@ mod tests {
         let list = "use crate::{codec::{self, fund}, ledger::State, types::Fen};";
         assert_eq!(found("ledger-core/src/consensus/rules.rs", list), 1);
         assert_eq!(found("ledger-core/src/ledger.rs", list), 0);
+        let fund = |room: &str, text: &str| found(&format!("{FUND}{room}"), text);
+        assert_eq!(fund("draft.rs", "use super::{chart::AccountId, numbers::Numbers};"), 0);
+        assert_eq!(fund("draft.rs", "use super::{chart::AccountId, plan::Plan};"), 1);
+        assert_eq!(fund("group_buy/order.rs", "use crate::{fund::{chart, rows}, types};"), 1);
+        assert_eq!(fund("rules/goods.rs", "use crate::fund::{draft::Desk, till};"), 0);
+        assert_eq!(fund("rules/goods.rs", "use super::deliver;"), 1);
+        assert_eq!(fund("rules/goods.rs", "mod tests { use super::*; }"), 0);
+        assert_eq!(fund("wallet.rs", "// nothing here"), 1);
         assert_eq!(found("node/src/main.rs", concat!("fn main() { todo", "!() }")), 1);
         assert_eq!(found("cli/src/main.rs", concat!("use bin", "code::encode;")), 1);
         let sleeper = concat!("#[cfg(test)]\nmod tests { fn f() { std::thread::", "sleep(d) } }");
