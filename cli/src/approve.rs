@@ -4,10 +4,9 @@
 //! is approved is what was shown, not what a node says it is.
 
 use crate::{
-    directory::Tags,
     exit::Failure,
     lang::{say, word},
-    names::{self, Names, channel_name},
+    movement::Words,
     output,
     session::{Entered, Outcome, Session},
 };
@@ -15,8 +14,8 @@ use clap::{Args, Subcommand};
 use ledger_core::{
     api::ProposalView,
     crypto::TransactionId,
-    fund::{Action, Beneficiary, ChannelId, FeePart, Movement, PayTo, Payout, Policy, Receipt},
-    types::{Fen, GroupBuyId, MemberId, PaymentNo},
+    fund::{Action, FeePart, Movement, PayTo},
+    types::GroupBuyId,
 };
 use serde::Serialize;
 
@@ -241,7 +240,7 @@ fn list(waiting: &[ProposalView], session: &Session) -> Result<(), Failure> {
     let rows = waiting.iter().map(|view| {
         vec![
             view.id.short(),
-            words.names.name(view.by),
+            words.name(view.by),
             output::time(view.at),
             words.movement(&view.movement),
         ]
@@ -262,7 +261,7 @@ fn list(waiting: &[ProposalView], session: &Session) -> Result<(), Failure> {
 fn tell(proposals: &[&ProposalView], session: &Session) -> Result<(), Failure> {
     let words = Words::of(session)?;
     for view in proposals {
-        let by = words.names.name(view.by);
+        let by = words.name(view.by);
         session.output.note(&say!(
             "{}  {by} proposes: {}",
             "{}  {by} 提议：{}",
@@ -274,244 +273,6 @@ fn tell(proposals: &[&ProposalView], session: &Session) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// What is needed to tell a movement in words.
-pub(crate) struct Words {
-    names: Names,
-    policy: Policy,
-}
-
-impl Words {
-    /// With the names that the founding document or a node has.
-    pub(crate) fn of(session: &Session) -> Result<Self, Failure> {
-        Ok(Self { names: session.names()?, policy: session.policy()? })
-    }
-
-    fn channel(&self, id: ChannelId) -> String {
-        channel_name(&self.policy, id)
-    }
-
-    fn payout(&self, payout: &Payout) -> String {
-        let Payout { channel, number, amount } = payout;
-        self.money(*amount, *channel, number)
-    }
-
-    fn money(&self, amount: Fen, channel: ChannelId, number: &PaymentNo) -> String {
-        let (amount, channel) = (amount.to_yuan(), self.channel(channel));
-        say!(
-            "{amount} yuan by {channel} as {number}",
-            "{amount} 元（渠道 {channel}，流水号 {number}）"
-        )
-    }
-
-    fn receipt(&self, receipt: &Receipt) -> String {
-        let Receipt { channel, number, amount, .. } = receipt;
-        self.money(*amount, *channel, number)
-    }
-
-    /// A movement in one line.
-    pub(crate) fn movement(&self, movement: &Movement) -> String {
-        let name = |id: &MemberId| self.names.name(*id);
-        match movement {
-            Movement::Identify { payment, group_buy, shares } => {
-                let amount = sum(shares.iter().map(|share| share.amount));
-                say!(
-                    "payment {payment} is for {group_buy}: {amount} yuan, {} households",
-                    "付款 {payment} 属于 {group_buy}：{amount} 元，{} 户",
-                    shares.len()
-                )
-            }
-            Movement::ReturnUnidentified { payment, payout } => {
-                say!(
-                    "give back payment {payment}: {}",
-                    "退回付款 {payment}：{}",
-                    self.payout(payout)
-                )
-            }
-            Movement::Refund { group_buy, items } => {
-                let amount = sum(items.iter().map(|item| item.amount));
-                say!(
-                    "refund {amount} yuan in {} parts from {group_buy}",
-                    "从 {group_buy} 退款 {amount} 元，共 {} 笔",
-                    items.len()
-                )
-            }
-            Movement::DecideGoods(note) => {
-                say!(
-                    "decide what arrived for {}: {} offers",
-                    "认定 {} 的到货：{} 个商品",
-                    note.group_buy,
-                    note.accepted.len()
-                )
-            }
-            Movement::Deliver { group_buy, households, evidence } => say!(
-                "{} households of {group_buy} have their goods, evidence {}",
-                "{group_buy} 有 {} 户已取货，凭证 {}",
-                households.len(),
-                evidence.short()
-            ),
-            Movement::Settle { group_buy, payable } => {
-                say!(
-                    "settle {group_buy}: the supplier gets {} yuan",
-                    "结算 {group_buy}：供应商得 {} 元",
-                    payable.to_yuan()
-                )
-            }
-            Movement::PayOut { group_buy, to, payout } => {
-                say!(
-                    "pay the {} of {group_buy} {}",
-                    "付给 {group_buy} 的{} {}",
-                    names::payee(*to),
-                    self.payout(payout)
-                )
-            }
-            Movement::Cancel { group_buy } => {
-                say!("cancel {group_buy} and refund everybody", "取消 {group_buy}，全部退款")
-            }
-            Movement::Bounce { payout, receipt } => {
-                say!(
-                    "payout {payout} came back: {}",
-                    "付款 {payout} 被退回：{}",
-                    self.receipt(receipt)
-                )
-            }
-            Movement::PayUnclaimed { group_buy, beneficiary, payout } => {
-                let whom = match beneficiary {
-                    Beneficiary::Household(tag) => say!("household {tag}", "住户 {tag}"),
-                    Beneficiary::Supplier(member) | Beneficiary::Payee(member) => name(member),
-                };
-                say!(
-                    "pay {whom} what {group_buy} left unclaimed: {}",
-                    "向 {whom} 支付 {group_buy} 的待领款：{}",
-                    self.payout(payout)
-                )
-            }
-            Movement::Transfer { from, to } => {
-                say!("move {} to {}", "转账 {} 至渠道 {}", self.payout(from), self.channel(*to))
-            }
-            Movement::ChannelFee { fee, bill } => {
-                say!(
-                    "the channel kept {}, bill {}",
-                    "渠道扣下手续费 {}，账单 {}",
-                    self.payout(fee),
-                    bill.short()
-                )
-            }
-            Movement::BearChannelFee { group_buy, channel, amount } => say!(
-                "property's fee of {group_buy} bears {} yuan that {} kept",
-                "{group_buy} 的物业分成承担 {} 元手续费（渠道 {}）",
-                amount.to_yuan(),
-                self.channel(*channel)
-            ),
-            Movement::TopUpChannelFee { receipt } => {
-                say!("top up channel fees: {}", "补足渠道手续费：{}", self.receipt(receipt))
-            }
-            Movement::Difference { missing, document } => {
-                say!(
-                    "missing: {}, count {}",
-                    "盘点短缺 {}，盘点单 {}",
-                    self.payout(missing),
-                    document.short()
-                )
-            }
-            Movement::ChargeDifference { channel, member, amount, document } => say!(
-                "{} owes {} yuan missing in {}, finding {}",
-                "由 {} 承担短缺 {} 元（渠道 {}），认定书 {}",
-                name(member),
-                amount.to_yuan(),
-                self.channel(*channel),
-                document.short()
-            ),
-            Movement::FoundDifference { receipt } => {
-                say!("found again: {}", "短缺款找回：{}", self.receipt(receipt))
-            }
-            Movement::RepayReceivable { member, receipt } => {
-                say!(
-                    "{} pays what it owes: {}",
-                    "{} 归还欠款：{}",
-                    name(member),
-                    self.receipt(receipt)
-                )
-            }
-            Movement::GiveReserve { purpose, receipt } => {
-                say!(
-                    "gift to reserve {purpose}: {}",
-                    "公益金 {purpose} 收到捐款：{}",
-                    self.receipt(receipt)
-                )
-            }
-            Movement::SpendReserve { purpose, payout, document } => say!(
-                "spend reserve {purpose}: {}, filing {}",
-                "动用公益金 {purpose}：{}，批件 {}",
-                self.payout(payout),
-                document.short()
-            ),
-        }
-    }
-
-    /// The single parts of a movement, for whoever signs it.
-    fn details(&self, movement: &Movement, session: &Session) -> Result<Vec<String>, Failure> {
-        let tags = match movement.group_buy() {
-            Some(id) => session.tags_if_known(&id)?,
-            None => Tags::default(),
-        };
-        Ok(match movement {
-            Movement::Identify { shares, .. } => shares
-                .iter()
-                .map(|share| {
-                    say!(
-                        "{} {} yuan",
-                        "{} {} 元",
-                        tags.number(&share.household),
-                        share.amount.to_yuan()
-                    )
-                })
-                .collect(),
-            Movement::Refund { items, .. } => items
-                .iter()
-                .map(|item| {
-                    let (whom, amount) = (tags.number(&item.household), item.amount.to_yuan());
-                    say!(
-                        "{whom} {amount} yuan of payment {} as {}",
-                        "{whom} {amount} 元，原付款 {}，退款流水号 {}",
-                        item.payment,
-                        item.number
-                    )
-                })
-                .collect(),
-            Movement::DecideGoods(note) => note
-                .accepted
-                .iter()
-                .map(|(offer, accepted)| {
-                    say!("offer {offer}: {accepted}", "商品 {offer}：{accepted}")
-                })
-                .collect(),
-            Movement::Deliver { households, .. } => {
-                households.iter().map(|tag| tags.number(tag)).collect()
-            }
-            Movement::ReturnUnidentified { .. }
-            | Movement::Settle { .. }
-            | Movement::PayOut { .. }
-            | Movement::Cancel { .. }
-            | Movement::Bounce { .. }
-            | Movement::PayUnclaimed { .. }
-            | Movement::Transfer { .. }
-            | Movement::ChannelFee { .. }
-            | Movement::BearChannelFee { .. }
-            | Movement::TopUpChannelFee { .. }
-            | Movement::Difference { .. }
-            | Movement::ChargeDifference { .. }
-            | Movement::FoundDifference { .. }
-            | Movement::RepayReceivable { .. }
-            | Movement::GiveReserve { .. }
-            | Movement::SpendReserve { .. } => Vec::new(),
-        })
-    }
-}
-
-fn sum(amounts: impl Iterator<Item = Fen>) -> String {
-    amounts.fold(Fen::ZERO, Fen::saturating_add).to_yuan()
 }
 
 /// A payee of a settled group buy, as it is written on the command line.
@@ -527,11 +288,7 @@ pub(crate) fn payee(to: PayTo) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        genesis::tests::orchard,
-        lang::{self, Language},
-    };
-    use ledger_core::types::TimestampMs;
+    use ledger_core::types::{Fen, MemberId, TimestampMs};
 
     fn proposal(seed: u8, movement: Movement) -> ProposalView {
         ProposalView {
@@ -565,23 +322,5 @@ mod tests {
         assert_eq!(of_group_buy(&waiting, &id, |_| true).len(), 2);
         let kind = |movement: &Movement| matches!(movement, Movement::Cancel { .. });
         assert_eq!(of_group_buy(&waiting, &id, kind)[0].id, waiting[2].id);
-    }
-
-    #[test]
-    fn movements_are_told_with_names_and_yuan() {
-        let genesis = orchard();
-        let words = Words { names: Names::of_genesis(&genesis), policy: genesis.policy.clone() };
-        assert_eq!(words.movement(&settle("a")), "settle a: the supplier gets 162.00 yuan");
-        let payout = Payout {
-            channel: 1,
-            number: "a.leader".parse().expect("a number"),
-            amount: Fen::new(900),
-        };
-        let movement =
-            Movement::PayOut { group_buy: "a".parse().expect("an id"), to: PayTo::Fee(0), payout };
-        let text = words.movement(&movement);
-        assert_eq!(text, "pay the leader of a 9.00 yuan by cash as a.leader");
-        let text = lang::within(Language::Zh, || words.movement(&movement));
-        assert_eq!(text, "付给 a 的团长 9.00 元（渠道 cash，流水号 a.leader）");
     }
 }

@@ -21,6 +21,7 @@ mod input;
 mod key;
 mod lang;
 mod manual;
+mod movement;
 mod names;
 mod offer;
 mod order;

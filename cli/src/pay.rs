@@ -1,13 +1,13 @@
 //! `tuan pay`: money that came in, and channels.
 
 use crate::{
-    approve::Words,
     clock::now,
     directory::Tags,
     exit::Failure,
     import::{self, Item, Report},
     input,
     lang::{say, word},
+    movement::Words,
     names::{self, channel_name, did_you_mean},
     output,
     session::{Session, balance},

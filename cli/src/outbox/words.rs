@@ -1,6 +1,9 @@
 //! What an action says, in a few words, and whether the ledger would take it twice.
 
-use crate::lang::{say, word};
+use crate::{
+    lang::{say, word},
+    movement::told,
+};
 use ledger_core::fund::{Action, FilingDecision, Movement, Receipt};
 
 /// Whether the ledger could take the same action a second time, because neither a number nor a state of
@@ -75,7 +78,7 @@ pub(crate) fn what(action: &Action) -> String {
             say!("hands goods over to {count} households", "向 {count} 户交货")
         }
         Action::Propose(movement) => {
-            let movement = movement_kind(movement);
+            let movement = told(movement).kind;
             say!("proposes: {movement}", "提议：{movement}")
         }
         Action::Approve { proposal, .. } => {
@@ -86,32 +89,5 @@ pub(crate) fn what(action: &Action) -> String {
             let id = proposal.short();
             say!("rejects proposal {id}", "否决提案 {id}")
         }
-    }
-}
-
-fn movement_kind(movement: &Movement) -> &'static str {
-    match movement {
-        Movement::Identify { .. } => word!("whose payment it was", "认领来款"),
-        Movement::ReturnUnidentified { .. } => word!("give a payment back", "退回来款"),
-        Movement::Refund { .. } => word!("refunds", "退款"),
-        Movement::DecideGoods(_) => word!("what arrived", "裁定到货"),
-        Movement::Deliver { .. } => word!("delivered, by evidence", "凭证据认定交货"),
-        Movement::Settle { .. } => word!("settlement", "结算"),
-        Movement::PayOut { .. } => word!("a payout", "付出款项"),
-        Movement::Cancel { .. } => word!("cancel the group buy", "取消团购"),
-        Movement::Bounce { .. } => word!("a payout came back", "付出款项被退回"),
-        Movement::PayUnclaimed { .. } => word!("pay what was unclaimed", "支付无人认领款"),
-        Movement::Transfer { .. } => word!("move money between channels", "渠道间调款"),
-        Movement::ChannelFee { .. } => word!("a fee that the channel kept", "渠道手续费"),
-        Movement::BearChannelFee { .. } => {
-            word!("property bears the channel's fee", "物业承担手续费")
-        }
-        Movement::TopUpChannelFee { .. } => word!("top up channel fees", "补足手续费"),
-        Movement::Difference { .. } => word!("money is missing", "登记短款"),
-        Movement::ChargeDifference { .. } => word!("who owes what is missing", "短款归责"),
-        Movement::FoundDifference { .. } => word!("missing money was found", "短款找回"),
-        Movement::RepayReceivable { .. } => word!("a member pays what it owes", "成员还款"),
-        Movement::GiveReserve { .. } => word!("a gift to a reserve", "捐入公益金"),
-        Movement::SpendReserve { .. } => word!("spend a reserve", "动用公益金"),
     }
 }

@@ -4,6 +4,7 @@ use super::{
     cast::{HOUSEHOLDS, household},
     generator::Generator,
     list,
+    movements::{Money, parts},
     step::{Faith, Form, Step},
 };
 use crate::model::Model;
@@ -322,23 +323,66 @@ impl Generator {
         accepted
     }
 
+    /// Bends what only this movement holds, or else its money.
     fn bend_movement(&mut self, movement: &mut Movement, model: &Model) {
         match movement {
-            Movement::Identify { payment, shares, .. } => {
-                if self.rng.chance(400) {
-                    *payment = self.any_number(model);
-                } else {
-                    *shares = list(self.bent_shares(shares, model));
+            Movement::Identify { payment, .. } if self.rng.chance(400) => {
+                *payment = self.any_number(model);
+            }
+            Movement::ReturnUnidentified { payment: number, .. }
+            | Movement::Bounce { payout: number, .. }
+                if self.rng.chance(300) =>
+            {
+                *number = self.any_number(model);
+            }
+            Movement::DecideGoods(note) => note.accepted = list(self.bent_note(&note.accepted)),
+            Movement::Deliver { households, .. } => {
+                let mut tags: Vec<_> = households.iter().copied().collect();
+                match self.rng.below(3) {
+                    0 => tags.clear(),
+                    1 => tags.push(self.any_household()),
+                    _ => tags.extend(tags.first().copied()),
+                }
+                *households = list(tags);
+            }
+            Movement::PayOut { to, .. } if self.rng.chance(200) => {
+                *to = PayTo::Fee(u8::try_from(self.rng.below(6)).expect("small"));
+            }
+            Movement::PayUnclaimed { beneficiary, .. } if self.rng.chance(300) => {
+                *beneficiary = match self.rng.below(3) {
+                    0 => Beneficiary::Household(self.any_household()),
+                    1 => Beneficiary::Supplier(self.anybody()),
+                    _ => Beneficiary::Payee(self.anybody()),
+                };
+            }
+            Movement::Transfer { to: channel, .. } | Movement::BearChannelFee { channel, .. }
+                if self.rng.chance(300) =>
+            {
+                *channel = self.rng.index(7).try_into().expect("few");
+            }
+            Movement::ChargeDifference { channel, member, amount, .. } => match self.rng.below(3) {
+                0 => *channel = self.rng.index(7).try_into().expect("few"),
+                1 => *member = self.anybody(),
+                _ => *amount = self.bent_amount(*amount, model),
+            },
+            Movement::RepayReceivable { member, .. } if self.rng.chance(300) => {
+                *member = self.anybody();
+            }
+            _ => {
+                if let Some(money) = parts(movement).money {
+                    self.bend_money(money, model);
                 }
             }
-            Movement::ReturnUnidentified { payment, payout } => {
-                if self.rng.chance(300) {
-                    *payment = self.any_number(model);
-                } else {
-                    self.bend_payout(payout, model);
-                }
-            }
-            Movement::Refund { items, .. } => {
+        }
+    }
+
+    fn bend_money(&mut self, money: Money<'_>, model: &Model) {
+        match money {
+            Money::Payout(payout) => self.bend_payout(payout, model),
+            Money::Receipt(receipt) => self.bend_receipt(receipt, model),
+            Money::Amount(amount) => *amount = self.bent_amount(*amount, model),
+            Money::Shares(shares) => *shares = list(self.bent_shares(shares, model)),
+            Money::Refunds(items) => {
                 let mut refunds: Vec<_> = items.iter().copied().collect();
                 let twice = refunds.first().copied();
                 match (self.rng.below(7), refunds.last_mut()) {
@@ -352,75 +396,6 @@ impl Generator {
                 }
                 *items = list(refunds);
             }
-            Movement::DecideGoods(note) => note.accepted = list(self.bent_note(&note.accepted)),
-            Movement::Deliver { households, .. } => {
-                let mut tags: Vec<_> = households.iter().copied().collect();
-                match self.rng.below(3) {
-                    0 => tags.clear(),
-                    1 => tags.push(self.any_household()),
-                    _ => tags.extend(tags.first().copied()),
-                }
-                *households = list(tags);
-            }
-            Movement::Settle { payable, .. } => *payable = self.bent_amount(*payable, model),
-            Movement::PayOut { to, payout, .. } => {
-                if self.rng.chance(200) {
-                    *to = PayTo::Fee(u8::try_from(self.rng.below(6)).expect("small"));
-                } else {
-                    self.bend_payout(payout, model);
-                }
-            }
-            Movement::Cancel { .. } => {}
-            Movement::Bounce { payout, receipt } => {
-                if self.rng.chance(300) {
-                    *payout = self.any_number(model);
-                } else {
-                    self.bend_receipt(receipt, model);
-                }
-            }
-            Movement::PayUnclaimed { beneficiary, payout, .. } => {
-                if self.rng.chance(300) {
-                    *beneficiary = match self.rng.below(3) {
-                        0 => Beneficiary::Household(self.any_household()),
-                        1 => Beneficiary::Supplier(self.anybody()),
-                        _ => Beneficiary::Payee(self.anybody()),
-                    };
-                } else {
-                    self.bend_payout(payout, model);
-                }
-            }
-            Movement::Transfer { from, to } => {
-                if self.rng.chance(300) {
-                    *to = self.rng.index(7).try_into().expect("few");
-                } else {
-                    self.bend_payout(from, model);
-                }
-            }
-            Movement::ChannelFee { fee: payout, .. }
-            | Movement::Difference { missing: payout, .. }
-            | Movement::SpendReserve { payout, .. } => self.bend_payout(payout, model),
-            Movement::BearChannelFee { channel, amount, .. } => {
-                if self.rng.chance(300) {
-                    *channel = self.rng.index(7).try_into().expect("few");
-                } else {
-                    *amount = self.bent_amount(*amount, model);
-                }
-            }
-            Movement::ChargeDifference { channel, member, amount, .. } => match self.rng.below(3) {
-                0 => *channel = self.rng.index(7).try_into().expect("few"),
-                1 => *member = self.anybody(),
-                _ => *amount = self.bent_amount(*amount, model),
-            },
-            Movement::RepayReceivable { member, receipt } => {
-                if self.rng.chance(300) {
-                    *member = self.anybody();
-                } else {
-                    self.bend_receipt(receipt, model);
-                }
-            }
-            Movement::TopUpChannelFee { receipt }
-            | Movement::FoundDifference { receipt }
-            | Movement::GiveReserve { receipt, .. } => self.bend_receipt(receipt, model),
         }
     }
 }
@@ -437,28 +412,11 @@ fn rename_group_buy(action: &mut Action, id: GroupBuyId) {
         | Action::ConfirmPurchaseOrder { group_buy, .. }
         | Action::Deliver { group_buy, .. } => *group_buy = id,
         Action::SignGoodsNote(note) => note.group_buy = id,
-        Action::Propose(movement) => match movement {
-            Movement::Identify { group_buy, .. }
-            | Movement::Refund { group_buy, .. }
-            | Movement::Deliver { group_buy, .. }
-            | Movement::Settle { group_buy, .. }
-            | Movement::PayOut { group_buy, .. }
-            | Movement::Cancel { group_buy }
-            | Movement::PayUnclaimed { group_buy, .. }
-            | Movement::BearChannelFee { group_buy, .. } => *group_buy = id,
-            Movement::DecideGoods(note) => note.group_buy = id,
-            Movement::ReturnUnidentified { .. }
-            | Movement::Bounce { .. }
-            | Movement::Transfer { .. }
-            | Movement::ChannelFee { .. }
-            | Movement::TopUpChannelFee { .. }
-            | Movement::Difference { .. }
-            | Movement::ChargeDifference { .. }
-            | Movement::FoundDifference { .. }
-            | Movement::RepayReceivable { .. }
-            | Movement::GiveReserve { .. }
-            | Movement::SpendReserve { .. } => {}
-        },
+        Action::Propose(movement) => {
+            if let Some(group_buy) = parts(movement).group_buy {
+                *group_buy = id;
+            }
+        }
         Action::ReceiveUnidentified(_) | Action::Approve { .. } | Action::RejectProposal { .. } => {
         }
     }

@@ -22,6 +22,7 @@ mod generator;
 mod known;
 mod matters;
 mod mischief;
+mod movements;
 mod real;
 mod shrink;
 mod step;

@@ -1,8 +1,8 @@
 //! Makes a long life that fails into a short one that fails in the same way.
 
-use super::{Failure, Step, replay};
+use super::{Failure, Step, movements::parts, replay};
 use ledger_core::{
-    fund::{Action, Movement, Payout, Receipt},
+    fund::{Action, Movement},
     types::{Fen, Quantity},
 };
 
@@ -94,14 +94,6 @@ fn halve(amount: &mut Fen) -> bool {
     *amount != before
 }
 
-fn halve_payout(payout: &mut Payout) -> bool {
-    halve(&mut payout.amount)
-}
-
-fn halve_receipt(receipt: &mut Receipt) -> bool {
-    halve(&mut receipt.amount)
-}
-
 /// Halves what a step says about money and goods; `false` if there is nothing to halve.
 fn halve_amounts(step: &mut Step) -> bool {
     let mut changed = false;
@@ -138,7 +130,7 @@ fn halve_amounts(step: &mut Step) -> bool {
             }
             *confirmations = super::list(words);
         }
-        Action::ReceiveUnidentified(receipt) => changed = halve_receipt(receipt),
+        Action::ReceiveUnidentified(receipt) => changed = halve(&mut receipt.amount),
         Action::Propose(movement) => changed = halve_movement(movement),
         Action::File(_)
         | Action::DecideFiling { .. }
@@ -153,36 +145,9 @@ fn halve_amounts(step: &mut Step) -> bool {
 }
 
 fn halve_movement(movement: &mut Movement) -> bool {
-    match movement {
-        Movement::ReturnUnidentified { payout, .. }
-        | Movement::PayOut { payout, .. }
-        | Movement::PayUnclaimed { payout, .. }
-        | Movement::Transfer { from: payout, .. }
-        | Movement::ChannelFee { fee: payout, .. }
-        | Movement::Difference { missing: payout, .. }
-        | Movement::SpendReserve { payout, .. } => halve_payout(payout),
-        Movement::Bounce { receipt, .. }
-        | Movement::TopUpChannelFee { receipt }
-        | Movement::FoundDifference { receipt }
-        | Movement::RepayReceivable { receipt, .. }
-        | Movement::GiveReserve { receipt, .. } => halve_receipt(receipt),
-        Movement::BearChannelFee { amount, .. } | Movement::ChargeDifference { amount, .. } => {
-            halve(amount)
-        }
-        Movement::Settle { payable, .. } => halve(payable),
-        Movement::Identify { shares, .. } => {
-            let mut halved: Vec<_> = shares.iter().copied().collect();
-            let changed =
-                halved.iter_mut().fold(false, |any, share| halve(&mut share.amount) | any);
-            *shares = super::list(halved);
-            changed
-        }
-        Movement::Refund { items, .. } => {
-            let mut halved: Vec<_> = items.iter().copied().collect();
-            let changed = halved.iter_mut().fold(false, |any, item| halve(&mut item.amount) | any);
-            *items = super::list(halved);
-            changed
-        }
-        Movement::DecideGoods(_) | Movement::Deliver { .. } | Movement::Cancel { .. } => false,
+    let mut changed = false;
+    if let Some(money) = parts(movement).money {
+        money.change_amounts(|amount| changed |= halve(amount));
     }
+    changed
 }

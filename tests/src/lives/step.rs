@@ -1,6 +1,6 @@
 //! A life as a list of plain steps, which can be told, repeated and cut short.
 
-use super::real::Letter;
+use super::{movements, real::Letter};
 use crate::model::{Model, hash_of};
 use ledger_core::{
     crypto::{ChainId, Digest, TransactionId},
@@ -172,7 +172,7 @@ impl Said {
 #[must_use]
 pub fn kind_of(action: &Action, movement: Option<&Movement>) -> String {
     let with = |verb: &str| match movement {
-        Some(movement) => format!("{verb} {}", movement_name(movement)),
+        Some(movement) => format!("{verb} {}", movements::name(movement)),
         None => format!("{verb} nothing known"),
     };
     match action {
@@ -188,7 +188,7 @@ pub fn kind_of(action: &Action, movement: Option<&Movement>) -> String {
         Action::ConfirmPurchaseOrder { .. } => "ConfirmPurchaseOrder".to_owned(),
         Action::SignGoodsNote(_) => "SignGoodsNote".to_owned(),
         Action::Deliver { .. } => "Deliver".to_owned(),
-        Action::Propose(movement) => format!("Propose {}", movement_name(movement)),
+        Action::Propose(movement) => format!("Propose {}", movements::name(movement)),
         Action::Approve { .. } => with("Approve"),
         Action::RejectProposal { .. } => with("RejectProposal"),
     }
@@ -199,32 +199,6 @@ const fn decision_name(decision: FilingDecision) -> &'static str {
         FilingDecision::Approve => "Approve",
         FilingDecision::Reject(_) => "Reject",
         FilingDecision::Accept => "Accept",
-    }
-}
-
-/// The name of a movement, as docs/fund-rules.md has it.
-pub(super) const fn movement_name(movement: &Movement) -> &'static str {
-    match movement {
-        Movement::Identify { .. } => "Identify",
-        Movement::ReturnUnidentified { .. } => "ReturnUnidentified",
-        Movement::Refund { .. } => "Refund",
-        Movement::DecideGoods(_) => "DecideGoods",
-        Movement::Deliver { .. } => "Deliver",
-        Movement::Settle { .. } => "Settle",
-        Movement::PayOut { .. } => "PayOut",
-        Movement::Cancel { .. } => "Cancel",
-        Movement::Bounce { .. } => "Bounce",
-        Movement::PayUnclaimed { .. } => "PayUnclaimed",
-        Movement::Transfer { .. } => "Transfer",
-        Movement::ChannelFee { .. } => "ChannelFee",
-        Movement::BearChannelFee { .. } => "BearChannelFee",
-        Movement::TopUpChannelFee { .. } => "TopUpChannelFee",
-        Movement::Difference { .. } => "Difference",
-        Movement::ChargeDifference { .. } => "ChargeDifference",
-        Movement::FoundDifference { .. } => "FoundDifference",
-        Movement::RepayReceivable { .. } => "RepayReceivable",
-        Movement::GiveReserve { .. } => "GiveReserve",
-        Movement::SpendReserve { .. } => "SpendReserve",
     }
 }
 
@@ -244,31 +218,9 @@ pub(super) fn all_kinds() -> Vec<String> {
         "SignGoodsNote",
         "Deliver",
     ];
-    const MOVEMENTS: [&str; 20] = [
-        "Identify",
-        "ReturnUnidentified",
-        "Refund",
-        "DecideGoods",
-        "Deliver",
-        "Settle",
-        "PayOut",
-        "Cancel",
-        "Bounce",
-        "PayUnclaimed",
-        "Transfer",
-        "ChannelFee",
-        "BearChannelFee",
-        "TopUpChannelFee",
-        "Difference",
-        "ChargeDifference",
-        "FoundDifference",
-        "RepayReceivable",
-        "GiveReserve",
-        "SpendReserve",
-    ];
     let mut kinds: Vec<String> = ACTS.iter().map(|kind| (*kind).to_owned()).collect();
     for verb in ["Propose", "Approve", "RejectProposal"] {
-        kinds.extend(MOVEMENTS.iter().map(|movement| format!("{verb} {movement}")));
+        kinds.extend(movements::names().iter().map(|movement| format!("{verb} {movement}")));
     }
     kinds
 }

@@ -4,10 +4,14 @@ use super::{
     Failure, Step,
     cast::Cast,
     compare::{Both, refusal_name},
-    step::{Faith, Form, movement_name},
+    movements::{self, Money, Parts, parts},
+    step::{Faith, Form},
 };
 use ledger_core::{
-    fund::{Action, Filing, FilingDecision, Movement, OrderRequest, PayTo, Payout, Receipt, Share},
+    fund::{
+        Action, Filing, FilingDecision, Movement, OrderRequest, PayTo, Payout, Receipt, RefundItem,
+        Share,
+    },
     types::{Fen, HouseholdTag, Unit},
 };
 use std::fmt;
@@ -118,7 +122,7 @@ fn told(cast: &Cast, step: &Step) -> String {
             format!("{who}{odd} gives in the codes of {} of {group_buy}.", homes.join(", "))
         }
         Action::Propose(movement) => {
-            let name = movement_name(movement);
+            let name = movements::name(movement);
             format!("{who}{odd} proposes {name}: {}.", told_movement(cast, movement))
         }
         Action::Approve { .. } => format!("{who}{odd} approves the proposal of {of}{hash}."),
@@ -197,6 +201,14 @@ fn told_payout(cast: &Cast, payout: &Payout) -> String {
     format!("{} by {channel} as {}", yuan(payout.amount), payout.number)
 }
 
+fn told_refunds(items: &[RefundItem]) -> String {
+    let items = items.iter().map(|item| {
+        let (amount, home) = (yuan(item.amount), home(item.household));
+        format!("{amount} of {} to {home} as {}", item.payment, item.number)
+    });
+    items.collect::<Vec<_>>().join(", ")
+}
+
 fn told_movement(cast: &Cast, movement: &Movement) -> String {
     match movement {
         Movement::Identify { payment, group_buy, shares } => {
@@ -206,11 +218,7 @@ fn told_movement(cast: &Cast, movement: &Movement) -> String {
             format!("{payment} goes back, {}", told_payout(cast, payout))
         }
         Movement::Refund { group_buy, items } => {
-            let items = items.iter().map(|item| {
-                let (amount, home) = (yuan(item.amount), home(item.household));
-                format!("{amount} of {} to {home} as {}", item.payment, item.number)
-            });
-            format!("{group_buy} gives back {}", items.collect::<Vec<_>>().join(", "))
+            format!("{group_buy} gives back {}", told_refunds(items))
         }
         Movement::DecideGoods(note) => {
             format!("of {} there arrived {:?}", note.group_buy, &*note.accepted)
@@ -245,10 +253,6 @@ fn told_movement(cast: &Cast, movement: &Movement) -> String {
             let channel = cast.channel_name(*channel);
             format!("the property share of {group_buy} bears {} of {channel}", yuan(*amount))
         }
-        Movement::TopUpChannelFee { receipt }
-        | Movement::FoundDifference { receipt }
-        | Movement::GiveReserve { receipt, .. } => told_receipt(cast, receipt),
-        Movement::Difference { missing, .. } => told_payout(cast, missing),
         Movement::ChargeDifference { channel, member, amount, .. } => {
             let (member, channel) = (cast.name(*member), cast.channel_name(*channel));
             format!("{member} owes {} of {channel}", yuan(*amount))
@@ -256,6 +260,22 @@ fn told_movement(cast: &Cast, movement: &Movement) -> String {
         Movement::RepayReceivable { member, receipt } => {
             format!("{} pays {}", cast.name(*member), told_receipt(cast, receipt))
         }
-        Movement::SpendReserve { payout, .. } => told_payout(cast, payout),
+        // The others are told by their names already.
+        other => told_money(cast, other),
     }
+}
+
+/// Whose money a movement moves, and how much, whatever else it says.
+fn told_money(cast: &Cast, movement: &Movement) -> String {
+    let mut movement = movement.clone();
+    let Parts { group_buy, money } = parts(&mut movement);
+    let of = group_buy.map(|id| format!("of {id}"));
+    let money = money.map(|money| match money {
+        Money::Payout(payout) => told_payout(cast, payout),
+        Money::Receipt(receipt) => told_receipt(cast, receipt),
+        Money::Amount(amount) => yuan(*amount),
+        Money::Shares(shares) => told_shares(shares),
+        Money::Refunds(items) => told_refunds(items),
+    });
+    of.into_iter().chain(money).collect::<Vec<_>>().join(", ")
 }
