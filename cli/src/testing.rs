@@ -1,12 +1,12 @@
 //! What several modules' tests start from.
 
 use ledger_core::{
-    api::{AccountView, OpenGroupBuy},
+    api::{AccountView, GroupBuyHeader, OpenGroupBuy},
     codec::List,
     crypto::Digest,
     fund::{
-        AccountId, Cover, Filing, Header, Minimum, Offer, Order, OrderLine, OrderRequest, Phase,
-        ShortRule, Split,
+        AccountId, Cover, Filing, Minimum, Offer, Order, OrderLine, OrderRequest, Phase, ShortRule,
+        Split,
     },
     types::{BusinessDate, DurationMs, Fen, MemberId, Quantity, TimestampMs, Unit, UnitPrice},
 };
@@ -54,12 +54,12 @@ pub(crate) fn group_buy() -> OpenGroupBuy {
         short_rule: ShortRule::Proportional,
         relation_declared: false,
     };
-    let header = Header {
+    let header = GroupBuyHeader {
         leader: MemberId::new(4),
         filing: filing.digest(),
         phase: Phase::Open,
         since: TimestampMs::ZERO,
-        approvals: List::default(),
+        approvals: Vec::new(),
         accepted: true,
         line_count: 0,
         paid: Fen::ZERO,

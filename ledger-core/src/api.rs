@@ -31,8 +31,8 @@ use crate::{
     block::{Entry, Header},
     crypto::{BlockHash, ChainId, Digest, PublicKey, TransactionId},
     fund::{
-        AccountId, Filing, GroupBuy, Header as GroupBuyHeader, Household, Movement, OfferIndex,
-        OfferTally, Order, Payment, PendingMovement, Phase, Role, Seal,
+        AccountId, Filing, GroupBuy, Household, Matter, Movement, OfferIndex, OfferTally, Order,
+        Payment, Phase, Role, Seal, Stage,
     },
     refusal::Refusal,
     types::{
@@ -281,6 +281,52 @@ pub enum GroupBuyView {
     },
 }
 
+/// What changes often about a group buy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupBuyHeader {
+    /// Who filed it.
+    pub leader: MemberId,
+    /// Hash of the filing.
+    pub filing: Digest,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Since when, in block time.
+    pub since: TimestampMs,
+    /// Who of property and committee approved the filing.
+    pub approvals: Vec<MemberId>,
+    /// The supplier accepted the filing.
+    pub accepted: bool,
+    /// Lines on all orders.
+    pub line_count: u32,
+    /// Confirmed payments so far.
+    pub paid: Fen,
+    /// Sum of the covered lines, once formed.
+    pub purchase_total: Fen,
+    /// Hash of the covered quantities, once formed.
+    pub purchase_order: Digest,
+    /// A goods note with one signature.
+    pub note: Option<HalfSignedNote>,
+    /// Households that still wait for their goods.
+    pub deliveries_left: u32,
+    /// When the last household got its goods; zero before they arrived and once the group buy is settled.
+    pub last_delivery: TimestampMs,
+    /// Sum of the balances of the accounts of this group buy.
+    pub held: Fen,
+    /// Why its next deadline could not be carried out, by the number of the refusal.
+    pub stuck: Option<u16>,
+}
+
+/// A goods note that waits for its second signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HalfSignedNote {
+    /// Who signed first.
+    pub by: MemberId,
+    /// When, in block time.
+    pub at: TimestampMs,
+    /// Hash of the note.
+    pub note: Digest,
+}
+
 /// A group buy that is not closed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenGroupBuy {
@@ -455,19 +501,58 @@ impl GroupBuySummary {
         Self {
             id: group_buy.id(),
             business_date: group_buy.filing.business_date,
-            phase: header.phase,
+            phase: header.phase(),
             since: header.since,
-            leader: header.leader,
+            leader: header.leader(),
             supplier: group_buy.filing.supplier,
-            filing: header.filing,
+            filing: header.filing(),
             cut_off: group_buy.filing.cut_off,
             confirm_by: group_buy.filing.confirm_by,
             households: group_buy.households.len() as u64,
             orders: group_buy.orders.len() as u64,
             lines: header.line_count,
             paid: header.paid,
-            purchase_total: header.purchase_total,
+            purchase_total: header.stage.purchase().map_or(Fen::ZERO, |purchase| purchase.total),
             held: header.held,
+        }
+    }
+}
+
+impl GroupBuyHeader {
+    /// What is asked for most about a group buy.
+    #[must_use]
+    pub fn of(group_buy: &GroupBuy) -> Self {
+        let header = &group_buy.header;
+        let supplier = group_buy.filing.supplier;
+        let purchase = header.stage.purchase();
+        let note = match &header.stage {
+            Stage::Ordered { note: Some(note), .. } => {
+                Some(HalfSignedNote { by: note.by, at: note.opened, note: note.act })
+            }
+            _ => None,
+        };
+        let (deliveries_left, last_delivery) = match header.stage {
+            Stage::Received { left, last, .. } => (left, last),
+            Stage::Delivered { last, .. } => (0, last),
+            _ => (0, TimestampMs::ZERO),
+        };
+        let agreed = &header.filed.agreed;
+        Self {
+            leader: header.leader(),
+            filing: header.filing(),
+            phase: header.phase(),
+            since: header.since,
+            approvals: agreed.iter().copied().filter(|member| *member != supplier).collect(),
+            accepted: agreed.contains(&supplier),
+            line_count: header.line_count,
+            paid: header.paid,
+            purchase_total: purchase.map_or(Fen::ZERO, |purchase| purchase.total),
+            purchase_order: purchase.map_or(Digest::default(), |purchase| purchase.order),
+            note,
+            deliveries_left,
+            last_delivery,
+            held: header.held,
+            stuck: header.stuck,
         }
     }
 }
@@ -478,7 +563,7 @@ impl OpenGroupBuy {
     pub fn of(group_buy: &GroupBuy) -> Self {
         Self {
             id: group_buy.id(),
-            header: group_buy.header.clone(),
+            header: GroupBuyHeader::of(group_buy),
             filing: (*group_buy.filing).clone(),
             orders: group_buy.orders.iter().map(|(k, v)| (*k, v.clone())).collect(),
             households: group_buy.households.iter().map(|(k, v)| (*k, v.clone())).collect(),
@@ -492,13 +577,13 @@ impl OpenGroupBuy {
 impl ProposalView {
     /// A waiting movement as clients see it.
     #[must_use]
-    pub fn of(id: &TransactionId, pending: &PendingMovement) -> Self {
+    pub fn of(id: &TransactionId, matter: &Matter<Movement>) -> Self {
         Self {
             id: *id,
-            movement_hash: pending.movement.digest(),
-            by: pending.by,
-            at: pending.at,
-            movement: pending.movement.clone(),
+            movement_hash: matter.act.digest(),
+            by: matter.by,
+            at: matter.opened,
+            movement: matter.act.clone(),
         }
     }
 }

@@ -81,8 +81,8 @@ pub struct State {
 /// What the state root is the hash of, and what a stored state is loaded by.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct StateHead {
-    /// Hash of the policy.
-    pub policy: Digest,
+    /// Hash of the terms of each epoch.
+    pub terms: Digest,
     /// Hash of the validator set.
     pub validators: Digest,
     /// Slots and commitment of the tables, in the order of their numbers.
@@ -341,7 +341,7 @@ impl State {
             (self.convictions.slot_count(), self.convictions.commit(&[table::CONVICTIONS], writes)),
         ];
         StateHead {
-            policy: Domain::StateLeaf.digest(&[&encode(&*fund.policy)]),
+            terms: fund.terms.digest(),
             validators: self.validators.hash(),
             tables,
             permanent: self.permanent.clone(),
@@ -378,7 +378,7 @@ impl State {
         if body.expires <= now {
             return Err(Refusal::Expired { expires: body.expires, now });
         }
-        let max = now.after(self.fund.policy.transaction_life_max);
+        let max = now.after(self.fund.policy().transaction_life_max);
         if body.expires > max {
             return Err(Refusal::ExpiresTooLate { max });
         }

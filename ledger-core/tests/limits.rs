@@ -54,7 +54,7 @@ fn a_full_group_buy_that_fell_short_everywhere_goes_through_every_step() {
     // Every household gets two of three boxes: the goods note books for each of them.
     community.receives(buy, &[(0, 8000)]);
     assert_eq!(community.phase(buy), Phase::Received);
-    assert_eq!(community.buy(buy).header.deliveries_left, GROUP_BUY_LINES_MAX);
+    assert_eq!(community.waiting_households(buy), GROUP_BUY_LINES_MAX);
     community.wait(AUTO_DELIVERY);
     assert_eq!(community.phase(buy), Phase::Delivered);
     assert_eq!(community.buy(buy).fee(FeePart::Leader), yuan("8000.00"));

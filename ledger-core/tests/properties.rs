@@ -122,22 +122,22 @@ impl Story {
     }
 
     fn approve_everything(&mut self) {
-        let pending: Vec<_> = self
+        let waiting: Vec<_> = self
             .community
             .state
             .fund()
             .proposals
             .iter()
-            .map(|(id, pending)| (*id, pending.clone()))
+            .map(|(id, matter)| (*id, matter.clone()))
             .collect();
-        for (id, pending) in pending {
-            let approver = match pending.movement {
+        for (id, matter) in waiting {
+            let approver = match matter.act {
                 Movement::Identify { .. } => PROPERTY,
                 _ => COMMITTEE,
             };
-            let approve = self.community.says(approver, Community::approve(id, &pending.movement));
+            let approve = self.community.says(approver, Community::approve(id, &matter.act));
             if self.community.block(&[approve]).is_empty() {
-                match pending.movement {
+                match matter.act {
                     Movement::PayOut { payout, .. } => {
                         self.paid_out.push((payout.number.to_string(), payout.amount));
                     }
@@ -220,7 +220,7 @@ impl Story {
 
     fn order(&mut self, buy: usize, request: OrderRequest) {
         let group_buy = self.buys[buy];
-        let Some(filing) = self.open(group_buy).map(|open| open.header.filing) else { return };
+        let Some(filing) = self.open(group_buy).map(|open| open.header.filing()) else { return };
         let orders = list(vec![request]);
         self.try_all(vec![(LEADER, Action::Order { group_buy, filing, orders })]);
     }
@@ -273,7 +273,7 @@ impl Story {
     /// What would ordinarily happen next.
     fn next_step(&mut self, group_buy: GroupBuyId, tenths: u64) {
         let Some(open) = self.open(group_buy) else { return };
-        match open.header.phase {
+        match open.header.phase() {
             Phase::Filed | Phase::Open | Phase::Rejected | Phase::Failed | Phase::Cancelled => {}
             Phase::Formed => {
                 let purchase = self.community.purchase_action(group_buy);
@@ -326,7 +326,7 @@ impl Story {
 
     fn check_households(&self, buy: GroupBuyId, open: &GroupBuy) {
         let has_goods =
-            matches!(open.header.phase, Phase::Received | Phase::Delivered | Phase::Settled);
+            matches!(open.header.phase(), Phase::Received | Phase::Delivered | Phase::Settled);
         for (tag, record) in open.households.iter() {
             let of = |shares: &[Share]| {
                 sum(shares.iter().filter(|share| share.household == *tag).map(|s| s.amount))
@@ -352,11 +352,11 @@ impl Story {
                 record.paid.get(),
                 kept + owed + given_back,
                 "{tag} in {:?}",
-                open.header.phase
+                open.header.phase()
             );
-            let fees_wait = open.header.phase == Phase::Received && record.delivered_at.is_none();
-            if open.header.phase.is_final() || has_goods && !fees_wait {
-                assert_eq!(escrow, 0, "{tag} in {:?}", open.header.phase);
+            let fees_wait = open.header.phase() == Phase::Received && record.delivered_at.is_none();
+            if open.header.phase().is_final() || has_goods && !fees_wait {
+                assert_eq!(escrow, 0, "{tag} in {:?}", open.header.phase());
             }
         }
     }
@@ -473,7 +473,7 @@ proptest! {
         community.wait_until(TimestampMs::new(CONFIRM_BY.get()));
         if forms {
             prop_assert_eq!(community.phase(buy), Phase::Formed);
-            prop_assert_eq!(community.buy(buy).header.purchase_total.get(), total);
+            prop_assert_eq!(community.buy(buy).header.stage.purchase().unwrap().total.get(), total);
             let covers = community.buy(buy).orders.iter();
             let covers: Vec<_> = covers.map(|(_, o)| o.cover == Cover::Covered).collect();
             prop_assert_eq!(covers, covered);

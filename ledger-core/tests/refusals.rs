@@ -396,14 +396,14 @@ const SCENARIOS: &[Scenario] = &[
     }),
     (600, "a purchase order with another total", || {
         let (mut community, buy) = formed();
-        let purchase_order = community.buy(buy).header.purchase_order;
+        let purchase_order = community.buy(buy).header.stage.purchase().unwrap().order;
         let total = yuan("1.00");
         let action = Action::ConfirmPurchaseOrder { group_buy: buy, total, purchase_order };
         community.refusal(FARM, action)
     }),
     (601, "a purchase order with other quantities", || {
         let (mut community, buy) = formed();
-        let total = community.buy(buy).header.purchase_total;
+        let total = community.buy(buy).header.stage.purchase().unwrap().total;
         let purchase_order = Digest::default();
         let action = Action::ConfirmPurchaseOrder { group_buy: buy, total, purchase_order };
         community.refusal(FARM, action)

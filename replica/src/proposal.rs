@@ -375,7 +375,7 @@ pub(crate) fn judge_fresh(
     request: &ValidationRequest,
     now: TimestampMs,
 ) -> Validity {
-    let policy = &state.fund().policy;
+    let policy = state.fund().policy();
     let header = &outline.header;
     let parent = state.tip().time;
     let proposer = state.validators().proposer(header.height, request.round);

@@ -10,6 +10,7 @@ use crate::{
     rng::Rng,
 };
 use ledger_core::{
+    api::GroupBuyHeader,
     codec::List,
     crypto::{Digest, Domain, TransactionId},
     fund::{
@@ -325,7 +326,7 @@ impl Workload {
         let mut want = |what: &str, author, action| {
             wanted.push((format!("{id} {what}"), author, action));
         };
-        let header = &buy.header;
+        let header = GroupBuyHeader::of(buy);
         match header.phase {
             Phase::Filed => {
                 let decide = |decision| Action::DecideFiling {
@@ -473,7 +474,7 @@ impl Workload {
                     replaces: None,
                     lines: list(vec![line, weighed]),
                 };
-                let filing = buy.header.filing;
+                let filing = buy.header.filing();
                 let orders = list(vec![request]);
                 want("order", leader, Action::Order { group_buy: id, filing, orders });
                 continue;
@@ -548,8 +549,8 @@ impl Workload {
     ) {
         let movement_hash: Digest = movement.digest();
         let mut proposals = state.fund().proposals.iter();
-        let pending = proposals.find(|(_, pending)| pending.movement == *movement);
-        match pending {
+        let waiting = proposals.find(|(_, matter)| matter.act == *movement);
+        match waiting {
             None => wanted.push((
                 format!("{id} propose {what}"),
                 PROPERTY,

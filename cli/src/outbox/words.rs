@@ -4,7 +4,7 @@ use crate::{
     lang::{say, word},
     movement::told,
 };
-use ledger_core::fund::{Action, FilingDecision, Movement, Receipt};
+use ledger_core::fund::{Action, FilingDecision, Receipt};
 
 /// Whether the ledger could take the same action a second time, because neither a number nor a state of
 /// the books rules that out.

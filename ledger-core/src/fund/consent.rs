@@ -8,17 +8,15 @@ use super::{
     agenda::{Deadline, DeadlineKind, Due},
     cause::Cause,
     draft::Draft,
+    matter::Matter,
     rows,
-    terms::Policy,
+    terms::Terms,
 };
 use crate::{
-    codec::{Decode, Encode},
     crypto::{Digest, TransactionId},
     merkle::{Overlay, record_by_encoding},
     refusal::Refusal,
-    types::{MemberId, TimestampMs},
 };
-use serde::{Deserialize, Serialize};
 
 /// Most proposals that wait at once.
 const PROPOSALS_MAX: u32 = 4_096;
@@ -26,27 +24,16 @@ const PROPOSALS_MAX: u32 = 4_096;
 const PROPOSALS_OF_ORGANISATION_MAX: u32 = PROPOSALS_MAX / 4;
 const PROPOSALS_OF_LEADER_MAX: u32 = PROPOSALS_MAX / 16;
 
-/// A movement that waits for its approval.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct PendingMovement {
-    /// What is to be done.
-    pub movement: Movement,
-    /// Who proposed it.
-    pub by: MemberId,
-    /// When, in block time.
-    pub at: TimestampMs,
-}
-
-record_by_encoding!(PendingMovement);
+record_by_encoding!(Matter<Movement>);
 
 /// Proposals, and what is to change about them.
-pub(super) type Proposals<'a> = Overlay<'a, TransactionId, PendingMovement>;
+pub(super) type Proposals<'a> = Overlay<'a, TransactionId, Matter<Movement>>;
 
 /// A proposal by its id, as it stands in the books.
-impl Due<Policy> for (&TransactionId, &PendingMovement) {
-    fn due(&self, policy: &Policy) -> Option<Deadline> {
-        let (id, pending) = self;
-        let at = pending.at.after(policy.proposal_lapses_after);
+impl Due<Terms> for (&TransactionId, &Matter<Movement>) {
+    fn due(&self, terms: &Terms) -> Option<Deadline> {
+        let (id, matter) = self;
+        let at = matter.opened.after(terms.of(matter.terms).proposal_lapses_after);
         Some(Deadline { at, kind: DeadlineKind::ProposalLapses(**id) })
     }
 }
@@ -68,8 +55,8 @@ pub(super) fn propose(
     (row.rule)(&mut trial)?;
     trial.check(row.cause)?;
     draft.act.work = draft.act.work.saturating_add(trial.act.work);
-    let pending = PendingMovement { movement: movement.clone(), by: author, at: draft.act.now };
-    proposals.insert(transaction, pending);
+    let (now, terms) = (draft.act.now, draft.view.terms.epoch());
+    proposals.insert(transaction, Matter::open(movement.clone(), author, now, terms));
     Ok(Cause::Propose)
 }
 
@@ -83,31 +70,39 @@ fn require_room(draft: &Draft<'_>, proposals: &Proposals<'_>) -> Result<(), Refu
     } else {
         PROPOSALS_OF_LEADER_MAX
     };
-    let own = proposals.iter().filter(|(_, pending)| pending.by == author).count();
+    let own = proposals.iter().filter(|(_, matter)| matter.by == author).count();
     if own >= max as usize { Err(Refusal::TooManyProposals { max }) } else { Ok(()) }
 }
 
-/// Agrees to a proposal, which is then carried out.
+/// Agrees to a proposal, which is carried out as soon as no word is missing.
 pub(super) fn approve(
     draft: &mut Draft<'_>,
     proposals: &mut Proposals<'_>,
     proposal: &TransactionId,
     movement: &Digest,
 ) -> Result<Cause, Refusal> {
-    let pending = waiting(proposals, proposal, movement)?;
+    let waiting = waiting(proposals, proposal, movement)?;
     let author = draft.act.author;
-    if author == pending.by {
+    if author == waiting.by {
         return Err(Refusal::SubmitterMayNotApprove {});
     }
-    let row = rows::movement(&pending.movement);
-    (row.mandate)(draft)?.may_agree(draft.view.registry, &[pending.by], author)?;
+    let mut matter = waiting.clone();
+    let row = rows::movement(&waiting.act);
+    let met = matter.agree(&(row.mandate)(draft)?, draft.view.registry, author)?;
     if (row.pays)(draft)? == Some(author) {
         return Err(Refusal::PaidByIt { member: author });
     }
-    proposals.remove(proposal);
     draft.act.charge(1);
+    if !met {
+        drop(row);
+        proposals.insert(*proposal, matter);
+        return Ok(Cause::Propose);
+    }
     (row.rule)(draft)?;
-    Ok(row.cause)
+    let cause = row.cause;
+    drop(row);
+    proposals.remove(proposal);
+    Ok(cause)
 }
 
 /// Whoever could agree, and whoever proposed, can end a proposal.
@@ -117,26 +112,22 @@ pub(super) fn reject(
     proposal: &TransactionId,
     movement: &Digest,
 ) -> Result<Cause, Refusal> {
-    let pending = waiting(proposals, proposal, movement)?;
+    let matter = waiting(proposals, proposal, movement)?;
     let author = draft.act.author;
-    if author != pending.by {
-        let mandate = (rows::movement(&pending.movement).mandate)(draft)?;
-        mandate.is_missing(draft.view.registry, &[pending.by], author)?;
+    if author != matter.by {
+        let mandate = (rows::movement(&matter.act).mandate)(draft)?;
+        mandate.is_missing(draft.view.registry, &[matter.by], author)?;
     }
     draft.act.charge(1);
     proposals.remove(proposal);
     Ok(Cause::RejectProposal)
 }
 
-fn waiting(
-    proposals: &Proposals<'_>,
+fn waiting<'p>(
+    proposals: &'p Proposals<'_>,
     id: &TransactionId,
     movement: &Digest,
-) -> Result<PendingMovement, Refusal> {
-    let pending = proposals.get(id).ok_or(Refusal::ProposalUnknown {})?;
-    if pending.movement.digest() == *movement {
-        Ok(pending.clone())
-    } else {
-        Err(Refusal::ProposalDiffers {})
-    }
+) -> Result<&'p Matter<Movement>, Refusal> {
+    let matter = proposals.get(id).ok_or(Refusal::ProposalUnknown {})?;
+    if matter.act.digest() == *movement { Ok(matter) } else { Err(Refusal::ProposalDiffers {}) }
 }

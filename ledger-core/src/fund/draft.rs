@@ -10,11 +10,11 @@ use super::{
     chart::{self, AccountId, Posting},
     group_buy::{
         self, Filing, GroupBuy, Header, Household, OfferIndex, OfferTally, Order, Payment, Phase,
-        Seal,
+        Seal, Stage,
     },
     numbers::{Numbers, PermanentId, PermanentRecord, Reads},
     parties::Registry,
-    terms::Policy,
+    terms::{Policy, Terms},
 };
 use crate::{
     accounting::{Account, AccountName as _, PostError, Side, Totals},
@@ -31,7 +31,7 @@ pub const WORK_MAX: u32 = 20_000;
 /// The fund as it is before an act, and the block that the act is in.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    pub(super) policy: &'a Policy,
+    pub(super) terms: &'a Terms,
     pub(super) registry: Registry<'a>,
     pub(super) accounts: &'a Table<AccountId, Account>,
     pub(super) group_buys: &'a Table<GroupBuyId, Arc<GroupBuy>>,
@@ -91,7 +91,7 @@ impl<'a> OpenGroupBuy<'a> {
     fn new(slot: u32, group_buy: &'a GroupBuy) -> Self {
         Self {
             slot,
-            phase_before: group_buy.header.phase,
+            phase_before: group_buy.header.phase(),
             header: group_buy.header.clone(),
             filing: &group_buy.filing,
             orders: Overlay::new(&group_buy.orders),
@@ -113,9 +113,9 @@ impl<'a> OpenGroupBuy<'a> {
     }
 }
 
-impl Due<Policy> for OpenGroupBuy<'_> {
-    fn due(&self, policy: &Policy) -> Option<Deadline> {
-        self.header.due(self.filing, policy)
+impl Due<Terms> for OpenGroupBuy<'_> {
+    fn due(&self, terms: &Terms) -> Option<Deadline> {
+        self.header.due(self.filing, terms)
     }
 }
 
@@ -156,10 +156,12 @@ impl<'a> Draft<'a> {
     /// # Errors
     /// [`Refusal::RuleBroken`]: the rule that wrote it is wrong.
     pub(super) fn check(&self, cause: Cause) -> Result<(), Refusal> {
-        let phase = |id| self.view.group_buys.get(&id).map(|open| open.header.phase);
+        let phase = |id| self.view.group_buys.get(&id).map(|open| open.header.phase());
         let mut ways = [
-            self.group_buy.as_ref().map(|open| (Some(open.phase_before), Some(open.header.phase))),
-            self.files.as_ref().map(|filed| (phase(filed.id()), Some(filed.header.phase))),
+            self.group_buy
+                .as_ref()
+                .map(|open| (Some(open.phase_before), Some(open.header.phase()))),
+            self.files.as_ref().map(|filed| (phase(filed.id()), Some(filed.header.phase()))),
             self.closes.as_ref().map(|seal| (phase(seal.group_buy), None)),
         ]
         .into_iter()
@@ -167,6 +169,11 @@ impl<'a> Draft<'a> {
         let allowed = chart::not_allowed(cause, &self.act.postings).is_none()
             && ways.all(|(from, to)| group_buy::may_lead(cause, from, to));
         if allowed { Ok(()) } else { Err(Refusal::RuleBroken {}) }
+    }
+
+    /// What the members agreed on, as it is today.
+    pub(super) fn policy(&self) -> &'a Policy {
+        self.view.terms.today()
     }
 
     /// A group buy that has not ended, as it is before the act.
@@ -203,7 +210,8 @@ impl<'a> Draft<'a> {
             group_buy,
             books: Books { chain: &mut self.accounts, totals: &mut self.totals },
             registry: self.view.registry,
-            policy: self.view.policy,
+            policy: self.view.terms.today(),
+            terms: self.view.terms,
             numbers: &mut self.numbers,
             act: &mut self.act,
         };
@@ -291,7 +299,9 @@ pub(super) struct Desk<'d, 'a> {
     pub(super) group_buy: &'d mut OpenGroupBuy<'a>,
     books: Books<'d, 'a>,
     pub(super) registry: Registry<'a>,
+    /// Who holds a channel, and how much may be moved, today.
     pub(super) policy: &'a Policy,
+    terms: &'a Terms,
     pub(super) numbers: &'d mut Numbers<'a>,
     pub(super) act: &'d mut Act,
 }
@@ -324,31 +334,37 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    pub(super) fn enter(&mut self, phase: Phase) {
-        self.group_buy.header.phase = phase;
+    /// The windows that the group buy stands under.
+    pub(super) fn windows(&self) -> &Policy {
+        self.terms.of(self.group_buy.header.filed.terms)
+    }
+
+    pub(super) fn enter(&mut self, stage: Stage) {
+        self.group_buy.header.stage = stage;
         self.group_buy.header.since = self.act.now;
         self.group_buy.header.stuck = None;
     }
 
     pub(super) fn require_phase(&self, phase: Phase) -> Result<(), Refusal> {
-        let now = self.group_buy.header.phase;
-        if now == phase {
-            Ok(())
-        } else {
-            Err(Refusal::WrongPhase { phase: now, needed: vec![phase] })
-        }
+        let now = self.group_buy.header.phase();
+        if now == phase { Ok(()) } else { Err(wrong_phase(now, phase)) }
     }
 
     pub(super) fn require_leader(&self) -> Result<(), Refusal> {
-        let leader = self.group_buy.header.leader;
+        let leader = self.group_buy.header.leader();
         if self.act.author == leader { Ok(()) } else { Err(Refusal::NotTheLeader { leader }) }
     }
 
     pub(super) fn require_filing(&self, filing: &Digest) -> Result<(), Refusal> {
-        if self.group_buy.header.filing == *filing {
+        if self.group_buy.header.filing() == *filing {
             Ok(())
         } else {
             Err(Refusal::FilingDiffers {})
         }
     }
+}
+
+/// A group buy stands elsewhere than an act needs it.
+pub(super) fn wrong_phase(phase: Phase, needed: Phase) -> Refusal {
+    Refusal::WrongPhase { phase, needed: vec![needed] }
 }

@@ -16,6 +16,7 @@ mod chart;
 mod consent;
 mod draft;
 mod group_buy;
+mod matter;
 mod numbers;
 mod parties;
 mod plan;
@@ -31,14 +32,14 @@ pub use self::{
     agenda::{Agenda, Deadline, DeadlineKind},
     arithmetic::LineMoney,
     chart::{AccountId, Beneficiary, ChannelId, FeePart, Posting},
-    consent::PendingMovement,
     draft::WORK_MAX,
     group_buy::{
-        APPROVALS_MAX, BATCH_MAX, Cover, Filing, GROUP_BUY_LINES_MAX, GroupBuy, HalfSignedNote,
-        Header, Household, HouseholdTotals, Minimum, OFFERS_MAX, ORDER_LINES_MAX, Offer,
-        OfferIndex, OfferTally, Order, OrderLine, Payment, PaymentRecord, PaymentState, Phase,
-        SHARES_MAX, Seal, Share, ShortRule, Split, seal_leaf,
+        APPROVALS_MAX, BATCH_MAX, Cover, Filing, GROUP_BUY_LINES_MAX, GroupBuy, Header, Household,
+        HouseholdTotals, Minimum, OFFERS_MAX, ORDER_LINES_MAX, Offer, OfferIndex, OfferTally,
+        Order, OrderLine, Payment, PaymentRecord, PaymentState, Phase, Purchase, SHARES_MAX, Seal,
+        Share, ShortRule, Split, Stage, seal_leaf,
     },
+    matter::Matter,
     numbers::{Payout, PermanentId, PermanentRecord, Reads, Receipt},
     parties::{Member, Role},
     plan::{Context, Plan},
@@ -48,6 +49,6 @@ pub use self::{
     },
     state::Fund,
     tag::household_tag,
-    terms::{Channel, Policy},
+    terms::{Channel, Epoch, Policy, Terms},
 };
 pub(crate) use group_buy::load_group_buy;

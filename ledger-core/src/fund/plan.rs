@@ -7,13 +7,14 @@
 //! ```
 
 use super::{
-    act::Action,
+    act::{Action, Movement},
     agenda::{Deadline, DeadlineKind, Due as _},
     cause::Cause,
     chart::{AccountId, Posting},
-    consent::{self, PendingMovement, Proposals},
+    consent::{self, Proposals},
     draft::{Draft, OpenGroupBuy, View},
     group_buy::{GroupBuy, Header, Household, OfferIndex, OfferTally, Order, Payment, Seal},
+    matter::Matter,
     numbers::{PermanentId, PermanentRecord, Reads},
     parties::Registry,
     rows::{self, Step},
@@ -69,7 +70,7 @@ pub struct Plan {
     files: Option<GroupBuy>,
     accounts: Changes<AccountId, Account>,
     recorded: Changes<PaymentNo, GroupBuyId>,
-    proposals: Changes<TransactionId, PendingMovement>,
+    proposals: Changes<TransactionId, Matter<Movement>>,
     totals: Totals,
 }
 
@@ -202,7 +203,7 @@ impl Fund {
             | DeadlineKind::ConfirmBy(_)
             | DeadlineKind::AutoDelivery(_)
             | DeadlineKind::Unclaimed(_) => {
-                let next = draft.group_buy.as_ref().map(|open| open.due(&self.policy));
+                let next = draft.group_buy.as_ref().map(|open| open.due(&self.terms));
                 next.is_none_or(|due| due == Some(deadline))
             }
         }
@@ -210,7 +211,7 @@ impl Fund {
 
     fn view<'a>(&'a self, context: &'a Context<'_>) -> View<'a> {
         View {
-            policy: &self.policy,
+            terms: &self.terms,
             registry: Registry(&self.members),
             accounts: &self.accounts,
             group_buys: &self.group_buys,
@@ -267,37 +268,37 @@ impl Fund {
     fn make_group_buy(&mut self, changes: GroupBuyChanges) {
         let shared = self.group_buys.slot_mut(changes.slot);
         let group_buy = Arc::make_mut(shared.expect("the plan was made of this fund"));
-        let before = group_buy.due(&self.policy);
+        let before = group_buy.due(&self.terms);
         let held = group_buy.header.held;
         changes.make(group_buy);
         if group_buy.header.held != held {
             // What kept it from going on may be gone.
             group_buy.header.stuck = None;
         }
-        self.agenda.replace(before, group_buy.due(&self.policy));
+        self.agenda.replace(before, group_buy.due(&self.terms));
     }
 
     fn file(&mut self, group_buy: GroupBuy) {
-        self.agenda.replace(None, group_buy.due(&self.policy));
+        self.agenda.replace(None, group_buy.due(&self.terms));
         self.group_buys.insert(group_buy.id(), Arc::new(group_buy));
     }
 
     fn close(&mut self, id: &GroupBuyId) {
         if let Some(group_buy) = self.group_buys.remove(id) {
-            self.agenda.replace(group_buy.due(&self.policy), None);
+            self.agenda.replace(group_buy.due(&self.terms), None);
         }
     }
 
-    fn make_proposals(&mut self, changes: Changes<TransactionId, PendingMovement>) {
+    fn make_proposals(&mut self, changes: Changes<TransactionId, Matter<Movement>>) {
         if changes.is_empty() {
             return;
         }
         for slot in changes.changed() {
-            let before = self.proposals.entry(slot).and_then(|row| row.due(&self.policy));
+            let before = self.proposals.entry(slot).and_then(|row| row.due(&self.terms));
             self.agenda.replace(before, None);
         }
         for row in changes.records() {
-            self.agenda.replace(None, row.due(&self.policy));
+            self.agenda.replace(None, row.due(&self.terms));
         }
         self.proposals.make(changes);
     }
@@ -379,5 +380,27 @@ mod tests {
         let again = fund.agenda.next().map(|deadline| deadline.kind);
         assert_eq!(again, Some(DeadlineKind::Close(id)));
         assert_eq!(fund.agenda, fund.agenda_anew());
+    }
+
+    #[test]
+    fn what_is_agreed_on_later_moves_no_deadline_of_before() {
+        let mut fund = fund();
+        let at = TimestampMs::new(1_000);
+        let standing = GroupBuy::failed_holding("t", at, 5);
+        let due = standing.due(&fund.terms);
+        let mut shorter = fund.policy().clone();
+        shorter.unclaimed_after = DurationMs::new(1);
+        shorter.proposal_lapses_after = DurationMs::new(1);
+        let movement = Movement::Cancel { group_buy: standing.id() };
+        let matter = |epoch| Matter::open(movement.clone(), MemberId::ZERO, at, epoch);
+        let id = TransactionId::default();
+        let lapses = (&id, &matter(0)).due(&fund.terms);
+
+        fund.terms = fund.terms.then(shorter);
+        assert_eq!(fund.terms.epoch(), 1);
+        assert_eq!(standing.due(&fund.terms), due);
+        assert_eq!((&id, &matter(0)).due(&fund.terms), lapses);
+        let soon = (&id, &matter(1)).due(&fund.terms).map(|deadline| deadline.at);
+        assert_eq!(soon, Some(at.after(DurationMs::new(1))));
     }
 }

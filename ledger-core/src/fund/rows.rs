@@ -74,7 +74,7 @@ pub(super) fn act<'a>(draft: &mut Draft<'_>, action: &'a Action) -> Result<Step<
             C::RefusePayment
         }
         A::ReceiveUnidentified(receipt) => {
-            draft.view.policy.require_custodian(receipt.channel, draft.act.author)?;
+            draft.policy().require_custodian(receipt.channel, draft.act.author)?;
             pay::receive_unidentified(draft, receipt)?;
             C::ReceiveUnidentified
         }
@@ -185,7 +185,7 @@ impl<'m> Row<'m> {
 }
 
 fn custodian_of(channel: ChannelId) -> impl Fn(&Draft<'_>) -> Result<Mandate, Refusal> {
-    move |d| d.view.policy.custodian(channel).map(Mandate::custodian)
+    move |d| d.policy().custodian(channel).map(Mandate::custodian)
 }
 
 fn property_then_committee(_: &Draft<'_>) -> Result<Mandate, Refusal> {
@@ -206,8 +206,8 @@ pub(super) fn movement(movement: &Movement) -> Row<'_> {
             C::Identify,
             move |d| {
                 let channel = d.numbers.channel_of(payment)?;
-                let leader = d.standing(*group_buy)?.header.leader;
-                let custodian = d.view.policy.custodian(channel)?;
+                let leader = d.standing(*group_buy)?.header.leader();
+                let custodian = d.policy().custodian(channel)?;
                 Ok(Mandate::leader_then_custodian(leader, custodian))
             },
             move |d| d.at_desk(*group_buy, |desk| pay::identify(desk, *payment, shares)),
@@ -223,13 +223,13 @@ pub(super) fn movement(movement: &Movement) -> Row<'_> {
             *group_buy,
             C::Refund,
             move |d| {
-                let custodian = |payment| d.view.policy.custodian(d.numbers.channel_of(payment)?);
+                let custodian = |payment| d.policy().custodian(d.numbers.channel_of(payment)?);
                 let first = items.first().ok_or(Refusal::NoOrders {})?;
                 let custodian_of_all = custodian(&first.payment)?;
                 // Nobody empties another custodian's box behind a first item of its own.
                 for item in items {
                     let channel = d.numbers.channel_of(&item.payment)?;
-                    d.view.policy.require_custodian(channel, custodian_of_all)?;
+                    d.policy().require_custodian(channel, custodian_of_all)?;
                 }
                 Ok(Mandate::custodian(custodian_of_all))
             },
@@ -241,7 +241,7 @@ pub(super) fn movement(movement: &Movement) -> Row<'_> {
         M::Deliver { group_buy, households, .. } => Row::of(
             *group_buy,
             C::DeliverByEvidence,
-            move |d| Ok(Mandate::leader_then_board(d.standing(*group_buy)?.header.leader)),
+            move |d| Ok(Mandate::leader_then_board(d.standing(*group_buy)?.header.leader())),
             move |d| d.at_desk(*group_buy, |desk| deliver::by_evidence(desk, households)),
         ),
         M::Settle { group_buy, payable } => {
@@ -272,7 +272,7 @@ pub(super) fn movement(movement: &Movement) -> Row<'_> {
         M::Transfer { from, to } => Row::chain(
             C::Transfer,
             move |d| {
-                let custodian = |channel| d.view.policy.custodian(channel);
+                let custodian = |channel| d.policy().custodian(channel);
                 Ok(Mandate::custodians(custodian(from.channel)?, custodian(*to)?))
             },
             move |d| channel::transfer(d, from, *to),

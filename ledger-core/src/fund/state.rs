@@ -1,12 +1,13 @@
 //! The state of the fund.
 
 use super::{
+    act::Movement,
     agenda::{Agenda, Due as _},
     chart::AccountId,
-    consent::PendingMovement,
     group_buy::GroupBuy,
+    matter::Matter,
     parties::Member,
-    terms::Policy,
+    terms::{Policy, Terms},
 };
 use crate::{
     accounting::{Account, AccountName as _, Totals},
@@ -20,7 +21,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Fund {
     /// What the members agreed on.
-    pub policy: Arc<Policy>,
+    pub terms: Terms,
     /// The registry.
     pub members: Table<MemberId, Member>,
     /// Accounts of the chain.
@@ -30,7 +31,7 @@ pub struct Fund {
     /// Numbers of payments that are recorded and not yet confirmed.
     pub recorded: Table<PaymentNo, GroupBuyId>,
     /// Movements that wait for an approval.
-    pub proposals: Table<TransactionId, PendingMovement>,
+    pub proposals: Table<TransactionId, Matter<Movement>>,
     /// Sums over all balances.
     pub totals: Totals,
     /// What falls due when; derived from the tables.
@@ -44,7 +45,7 @@ impl Fund {
     #[must_use]
     pub fn new(policy: Policy, members: Table<MemberId, Member>) -> Self {
         Self {
-            policy: Arc::new(policy),
+            terms: Terms::founded(policy),
             members,
             accounts: Table::default(),
             group_buys: Table::default(),
@@ -53,6 +54,12 @@ impl Fund {
             totals: Totals::default(),
             agenda: Agenda::default(),
         }
+    }
+
+    /// What the members agreed on, as it is today.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        self.terms.today()
     }
 
     /// The balance of an account of the chain.
@@ -64,8 +71,8 @@ impl Fund {
     /// The agenda as the tables give it, for loading.
     #[must_use]
     pub fn agenda_anew(&self) -> Agenda {
-        let group_buys = self.group_buys.iter().filter_map(|(_, open)| open.due(&self.policy));
-        group_buys.chain(self.proposals.iter().filter_map(|row| row.due(&self.policy))).collect()
+        let group_buys = self.group_buys.iter().filter_map(|(_, open)| open.due(&self.terms));
+        group_buys.chain(self.proposals.iter().filter_map(|row| row.due(&self.terms))).collect()
     }
 
     /// Adds up every balance anew: the second way to the totals, for loading and auditing.

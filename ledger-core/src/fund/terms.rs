@@ -1,13 +1,18 @@
-//! What the members agreed on: channels, windows, thresholds.
+//! What the members agreed on: channels, windows, thresholds, by epoch.
+//!
+//! A record stands under the terms of the epoch that it was made in, so that no later agreement moves its
+//! deadlines. Never of an epoch, always of today: who holds a channel, and how much may be moved at once.
 
 use super::chart::ChannelId;
 use crate::{
-    codec::{Decode, Encode, List},
+    codec::{Decode, Encode, List, encode},
+    crypto::{Digest, Domain},
     merkle::record_by_encoding,
     refusal::Refusal,
     types::{Code, DurationMs, Fen, MemberId},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A way in which money arrives and leaves, and who keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
@@ -70,5 +75,58 @@ impl Policy {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Number of a set of terms; the first, of the founding document, is 0.
+pub type Epoch = u16;
+
+/// All terms that ever held, and so those of today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    before: Vec<Arc<Policy>>,
+    today: Arc<Policy>,
+}
+
+impl Terms {
+    /// The terms of the founding document.
+    #[must_use]
+    pub fn founded(policy: Policy) -> Self {
+        Self { before: Vec::new(), today: Arc::new(policy) }
+    }
+
+    /// The terms that hold now.
+    #[must_use]
+    pub fn today(&self) -> &Policy {
+        &self.today
+    }
+
+    /// Their number.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        Epoch::try_from(self.before.len()).unwrap_or(Epoch::MAX)
+    }
+
+    /// The terms of an epoch. A number that never was is in a damaged store only, whose root tells.
+    #[must_use]
+    pub fn of(&self, epoch: Epoch) -> &Policy {
+        self.before.get(usize::from(epoch)).unwrap_or(&self.today)
+    }
+
+    /// What the state says of them: H(state-leaf, list of the terms of each epoch).
+    pub(crate) fn digest(&self) -> Digest {
+        let all = self.before.iter().chain([&self.today]);
+        let mut bytes = encode(&(all.clone().count() as u64));
+        all.for_each(|policy| bytes.extend(encode(&**policy)));
+        Domain::StateLeaf.digest(&[&bytes])
+    }
+}
+
+#[cfg(test)]
+impl Terms {
+    /// The members have agreed on something else.
+    pub(super) fn then(mut self, policy: Policy) -> Self {
+        self.before.push(std::mem::replace(&mut self.today, Arc::new(policy)));
+        self
     }
 }

@@ -37,8 +37,8 @@ impl Source {
 pub(super) fn pay(draft: &mut Draft<'_>, source: Source, payout: &Payout) -> Result<(), Refusal> {
     let Source { group_buy, account, gives_back } = source;
     let Payout { channel, number, amount } = *payout;
-    draft.view.policy.channel(channel)?;
-    draft.view.policy.require_amount(amount)?;
+    draft.policy().channel(channel)?;
+    draft.policy().require_amount(amount)?;
     let content = Domain::Payment.digest(&[&encode(&(group_buy, account, *payout))]);
     let after_closing = after_closing(draft, group_buy, account)?;
     let record = PermanentRecord::Paid {
@@ -70,8 +70,8 @@ pub(super) fn receive(
 
 /// Uses up the number of money that came in.
 pub(super) fn take_number(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<(), Refusal> {
-    draft.view.policy.channel(receipt.channel)?;
-    draft.view.policy.require_amount(receipt.amount)?;
+    draft.policy().channel(receipt.channel)?;
+    draft.policy().require_amount(receipt.amount)?;
     draft.numbers.take(receipt.number, receipt.record())
 }
 
@@ -85,7 +85,7 @@ fn after_closing(
     let open = draft.view.group_buys.get(&id).ok_or(Refusal::GroupBuyUnknown {})?;
     let beneficiary = match account {
         AccountId::Refund(tag) => Beneficiary::Household(tag),
-        AccountId::Fee(part) => Beneficiary::Payee(open.filing.payee(part, open.header.leader)),
+        AccountId::Fee(part) => Beneficiary::Payee(open.filing.payee(part, open.header.leader())),
         _ => Beneficiary::Supplier(open.filing.supplier),
     };
     Ok(AccountId::Unclaimed(id, beneficiary))

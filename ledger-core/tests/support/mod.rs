@@ -16,7 +16,7 @@ use ledger_core::{
         AccountId, Action, Channel, Confirmation, Filing, FilingDecision, GoodsNote, GroupBuy,
         LineRequest, Member, Minimum, Movement, Offer, OrderRequest, PayTo, PaymentRecord, Payout,
         PermanentId, PermanentRecord, Phase, Policy, Reads, Receipt, RefundItem, Role, Share,
-        ShortRule, Split,
+        ShortRule, Split, Stage,
     },
     ledger::{self, Executed, OnRefusal, Proposed, State, StoredHead},
     refusal::Refusal,
@@ -490,7 +490,7 @@ impl Community {
     }
 
     pub fn order_action(&self, buy: GroupBuyId, orders: Vec<OrderRequest>) -> Action {
-        let filing = self.buy(buy).header.filing;
+        let filing = self.buy(buy).header.filing();
         Action::Order { group_buy: buy, filing, orders: list(orders) }
     }
 
@@ -535,13 +535,20 @@ impl Community {
         self.does(self.buy(buy).filing.supplier, action);
     }
 
-    pub fn purchase_action(&self, buy: GroupBuyId) -> Action {
-        let header = &self.buy(buy).header;
-        Action::ConfirmPurchaseOrder {
-            group_buy: buy,
-            total: header.purchase_total,
-            purchase_order: header.purchase_order,
+    /// Households that have not got their goods yet.
+    pub fn waiting_households(&self, buy: GroupBuyId) -> u32 {
+        match self.buy(buy).header.stage {
+            Stage::Received { left, .. } => left,
+            _ => 0,
         }
+    }
+
+    pub fn purchase_action(&self, buy: GroupBuyId) -> Action {
+        // Nothing was bought yet where it is tried too early.
+        let purchase = self.buy(buy).header.stage.purchase();
+        let total = purchase.map_or(Fen::ZERO, |purchase| purchase.total);
+        let purchase_order = purchase.map_or(Digest::default(), |purchase| purchase.order);
+        Action::ConfirmPurchaseOrder { group_buy: buy, total, purchase_order }
     }
 
     /// Leader and supplier sign the same note.
@@ -613,7 +620,7 @@ impl Community {
 
     #[track_caller]
     pub fn phase(&self, buy: GroupBuyId) -> Phase {
-        self.buy(buy).header.phase
+        self.buy(buy).header.phase()
     }
 
     /// An account of a group buy.

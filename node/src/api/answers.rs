@@ -321,7 +321,7 @@ pub(super) async fn members(
 }
 
 pub(super) async fn policy(Extract(shared): Extract<Shared>) -> Answer<Policy> {
-    Ok(Json((*shared.snapshot().state.fund().policy).clone()))
+    Ok(Json(shared.snapshot().state.fund().policy().clone()))
 }
 
 /// Which group buys are listed.

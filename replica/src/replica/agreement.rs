@@ -149,7 +149,7 @@ impl Replica {
     }
 
     pub(super) fn heartbeat_at(&self) -> TimestampMs {
-        self.state.tip().time.after(self.state.fund().policy.heartbeat)
+        self.state.tip().time.after(self.state.fund().policy().heartbeat)
     }
 
     pub(super) fn wake_if_there_is_reason(&mut self) {

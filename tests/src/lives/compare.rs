@@ -435,7 +435,7 @@ impl<'a> Both<'a> {
             return differs("group buys open", model.to_string(), real.to_string());
         }
         for buy in &world.group_buys {
-            let phase = fund.group_buys.get(&buy.id()).map(|real| real.header.phase);
+            let phase = fund.group_buys.get(&buy.id()).map(|real| real.header.phase());
             if phase != Some(buy.phase) {
                 return differs("phase", format!("{:?}", buy.phase), format!("{phase:?}"));
             }

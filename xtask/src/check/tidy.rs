@@ -24,13 +24,14 @@ const KNOWS_ONLY: [(&str, &[&str]); 4] = [
 
 /// The rooms of the money, from the ground up: each knows only rooms that stand before it.
 const FUND: &str = "ledger-core/src/fund/";
-const FUND_ROOMS: [&str; 17] = [
+const FUND_ROOMS: [&str; 18] = [
     "cause",
     "chart",
     "agenda",
     "numbers",
     "terms",
     "parties",
+    "matter",
     "tag",
     "group_buy",
     "arithmetic",

@@ -13,19 +13,18 @@ pub use self::{
     order::{Cover, Household, ORDER_LINES_MAX, OfferTally, Order, OrderLine},
     payment::{Payment, PaymentRecord, PaymentState, SHARES_MAX, Share},
     seal::{HouseholdTotals, Seal, seal_leaf},
-    stage::{APPROVALS_MAX, HalfSignedNote, Header, Phase},
+    stage::{APPROVALS_MAX, Header, Phase, Purchase, Stage},
 };
 pub(super) use self::{seal::sum_root, stage::may_lead};
 
 use super::{
     agenda::{Deadline, Due},
     chart::{AccountId, FeePart},
-    terms::Policy,
+    matter::Matter,
+    terms::{Epoch, Terms},
 };
 use crate::{
     accounting::{Account, AccountName as _},
-    codec::List,
-    crypto::Digest,
     merkle::Table,
     types::{Fen, GroupBuyId, HouseholdTag, MemberId, OrderNo, PaymentNo, TimestampMs},
 };
@@ -59,21 +58,13 @@ pub struct GroupBuy {
 
 impl GroupBuy {
     /// A group buy that its leader has just filed.
-    pub(crate) fn filed(filing: Filing, leader: MemberId, now: TimestampMs) -> Self {
+    pub(crate) fn filed(filing: Filing, leader: MemberId, now: TimestampMs, terms: Epoch) -> Self {
         let header = Header {
-            leader,
-            filing: filing.digest(),
-            phase: Phase::Filed,
+            filed: Arc::new(Matter::open(filing.digest(), leader, now, terms)),
+            stage: Stage::Filed,
             since: now,
-            approvals: List::default(),
-            accepted: false,
             line_count: 0,
             paid: Fen::ZERO,
-            purchase_total: Fen::ZERO,
-            purchase_order: Digest::default(),
-            note: None,
-            deliveries_left: 0,
-            last_delivery: TimestampMs::ZERO,
             held: Fen::ZERO,
             stuck: None,
         };
@@ -108,9 +99,9 @@ impl GroupBuy {
     }
 }
 
-impl Due<Policy> for GroupBuy {
-    fn due(&self, policy: &Policy) -> Option<Deadline> {
-        self.header.due(&self.filing, policy)
+impl Due<Terms> for GroupBuy {
+    fn due(&self, terms: &Terms) -> Option<Deadline> {
+        self.header.due(&self.filing, terms)
     }
 }
 
@@ -118,6 +109,7 @@ impl Due<Policy> for GroupBuy {
 impl GroupBuy {
     /// A group buy that has failed, whose books say that it holds so much.
     pub(crate) fn failed_holding(name: &str, at: TimestampMs, held: u64) -> Self {
+        use crate::codec::List;
         use crate::types::{BusinessDate, DurationMs, Unit, UnitPrice};
         let price = UnitPrice::new;
         let filing = Filing {
@@ -152,8 +144,8 @@ impl GroupBuy {
             short_rule: ShortRule::Proportional,
             relation_declared: false,
         };
-        let mut group_buy = Self::filed(filing, MemberId::new(1), at);
-        group_buy.header.phase = Phase::Failed;
+        let mut group_buy = Self::filed(filing, MemberId::new(1), at, 0);
+        group_buy.header.stage = Stage::Failed;
         group_buy.header.held = Fen::new(held);
         group_buy
     }

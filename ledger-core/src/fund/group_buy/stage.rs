@@ -2,16 +2,18 @@
 
 use super::filing::Filing;
 use crate::{
-    codec::{Decode, Encode, List},
+    codec::{Decode, Encode},
     crypto::Digest,
     fund::{
         agenda::{Deadline, DeadlineKind},
         cause::Cause,
-        terms::Policy,
+        matter::Matter,
+        terms::Terms,
     },
     types::{Fen, MemberId, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Most members that a filing keeps the approvals of.
 pub const APPROVALS_MAX: usize = 8;
@@ -86,51 +88,129 @@ impl Phase {
     }
 }
 
-/// A goods note that waits for its second signature.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-pub struct HalfSignedNote {
-    /// Who signed first.
-    pub by: MemberId,
-    /// When, in block time.
-    pub at: TimestampMs,
-    /// Hash of the note.
-    pub note: Digest,
+/// What was bought: the covered lines, once a group buy has formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Purchase {
+    /// Sum of the covered lines.
+    pub total: Fen,
+    /// Hash of the covered quantities.
+    pub order: Digest,
+}
+
+/// A phase with what it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Stage {
+    /// [`Phase::Filed`].
+    Filed,
+    /// [`Phase::Open`].
+    Open,
+    /// [`Phase::Formed`].
+    Formed(Purchase),
+    /// [`Phase::Ordered`].
+    Ordered {
+        /// What was bought.
+        purchase: Purchase,
+        /// The hash of a goods note with one signature.
+        note: Option<Matter<Digest>>,
+    },
+    /// [`Phase::Received`].
+    Received {
+        /// What was bought.
+        purchase: Purchase,
+        /// Households that still wait for their goods.
+        left: u32,
+        /// When the last household got its goods; when they arrived, before the first.
+        last: TimestampMs,
+    },
+    /// [`Phase::Delivered`].
+    Delivered {
+        /// What was bought.
+        purchase: Purchase,
+        /// When the last household got its goods.
+        last: TimestampMs,
+    },
+    /// [`Phase::Settled`].
+    Settled(Purchase),
+    /// [`Phase::Rejected`].
+    Rejected,
+    /// [`Phase::Failed`].
+    Failed,
+    /// [`Phase::Cancelled`], and what had been bought by then.
+    Cancelled(Option<Purchase>),
+}
+
+impl Stage {
+    /// The phase without what it needs.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match self {
+            Self::Filed => Phase::Filed,
+            Self::Open => Phase::Open,
+            Self::Formed(_) => Phase::Formed,
+            Self::Ordered { .. } => Phase::Ordered,
+            Self::Received { .. } => Phase::Received,
+            Self::Delivered { .. } => Phase::Delivered,
+            Self::Settled(_) => Phase::Settled,
+            Self::Rejected => Phase::Rejected,
+            Self::Failed => Phase::Failed,
+            Self::Cancelled(_) => Phase::Cancelled,
+        }
+    }
+
+    /// What was bought, once it is known.
+    #[must_use]
+    pub const fn purchase(&self) -> Option<&Purchase> {
+        match self {
+            Self::Formed(purchase)
+            | Self::Ordered { purchase, .. }
+            | Self::Received { purchase, .. }
+            | Self::Delivered { purchase, .. }
+            | Self::Settled(purchase) => Some(purchase),
+            Self::Cancelled(purchase) => purchase.as_ref(),
+            Self::Filed | Self::Open | Self::Rejected | Self::Failed => None,
+        }
+    }
 }
 
 /// What changes often about a group buy.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct Header {
-    /// Who filed it.
-    pub leader: MemberId,
-    /// Hash of the filing.
-    pub filing: Digest,
+    /// The hash of the filing, its leader, whoever has agreed to it, and the terms that the group buy stands
+    /// under. Kept for life: a word that is said twice is answered as said.
+    pub filed: Arc<Matter<Digest>>,
     /// Where it stands.
-    pub phase: Phase,
+    pub stage: Stage,
     /// Since when, in block time.
     pub since: TimestampMs,
-    /// Who approved the filing.
-    pub approvals: List<MemberId, APPROVALS_MAX>,
-    /// The supplier accepted the filing.
-    pub accepted: bool,
     /// Lines on all orders.
     pub line_count: u32,
     /// Confirmed payments so far.
     pub paid: Fen,
-    /// Sum of the covered lines, once formed.
-    pub purchase_total: Fen,
-    /// Hash of the covered quantities, once formed.
-    pub purchase_order: Digest,
-    /// A goods note with one signature.
-    pub note: Option<HalfSignedNote>,
-    /// Households that still wait for their goods.
-    pub deliveries_left: u32,
-    /// When the last household got its goods.
-    pub last_delivery: TimestampMs,
     /// Sum of the balances of the accounts of this group buy.
     pub held: Fen,
     /// Why its next deadline could not be carried out, by the number of the refusal. Time does nothing more to
     /// the group buy until an act of a member moves its money or its state.
     pub stuck: Option<u16>,
+}
+
+impl Header {
+    /// Who filed it.
+    #[must_use]
+    pub fn leader(&self) -> MemberId {
+        self.filed.by
+    }
+
+    /// Hash of the filing.
+    #[must_use]
+    pub fn filing(&self) -> Digest {
+        self.filed.act
+    }
+
+    /// Where it stands, without what that needs.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.stage.phase()
+    }
 }
 
 /// Every way from one state of a group buy to another. `None` is before the filing and after the end.
@@ -173,12 +253,13 @@ pub(in crate::fund) fn may_lead(cause: Cause, from: Option<Phase>, to: Option<Ph
 
 impl Header {
     /// The next deadline of a group buy. There is never more than one.
-    pub(in crate::fund) fn due(&self, filing: &Filing, policy: &Policy) -> Option<Deadline> {
+    pub(in crate::fund) fn due(&self, filing: &Filing, terms: &Terms) -> Option<Deadline> {
         let id = filing.group_buy;
         if self.stuck.is_some() {
             return None;
         }
-        let (at, kind) = match self.phase {
+        let policy = terms.of(self.filed.terms);
+        let (at, kind) = match self.phase() {
             Phase::Filed => (filing.cut_off, DeadlineKind::CutOff(id)),
             Phase::Open => (filing.confirm_by, DeadlineKind::ConfirmBy(id)),
             Phase::Received => {

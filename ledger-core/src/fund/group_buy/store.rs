@@ -85,7 +85,7 @@ pub(crate) fn load_group_buy(records: Vec<StoredRecord>) -> Result<GroupBuy, &'s
     let (_, head): (GroupBuyId, StoredGroupBuy) =
         decode(&head).map_err(|_| "a malformed group buy")?;
     let filing: Filing = decode(&filing).map_err(|_| "a malformed filing")?;
-    if filing.digest() != head.header.filing {
+    if filing.digest() != head.header.filing() {
         return Err("a filing other than that of its group buy");
     }
     let [orders, households, payments, accounts, offers] = tables;

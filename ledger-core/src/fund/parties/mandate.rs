@@ -285,12 +285,12 @@ impl Mandate {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::fund) mod tests {
     use super::*;
     use crate::{codec::List, crypto::SecretKey, fund::parties::Member, merkle::Table};
 
     /// Property, second property, committee, supplier, auditor, leader; the supplier is related to the committee.
-    fn members() -> Table<MemberId, Member> {
+    pub(in crate::fund) fn members() -> Table<MemberId, Member> {
         let roles = [
             Role::Property,
             Role::Property,

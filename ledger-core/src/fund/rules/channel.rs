@@ -18,7 +18,7 @@ pub(in crate::fund) fn transfer(
     from: &Payout,
     to: ChannelId,
 ) -> Result<(), Refusal> {
-    draft.view.policy.channel(to)?;
+    draft.policy().channel(to)?;
     if from.channel == to {
         return Err(Refusal::NoOrders {});
     }
@@ -37,7 +37,7 @@ pub(in crate::fund) fn bear_fee(
     channel: ChannelId,
     amount: Fen,
 ) -> Result<(), Refusal> {
-    draft.view.policy.require_amount(amount)?;
+    draft.policy().require_amount(amount)?;
     draft.at_desk(group_buy, |desk| {
         desk.require_phase(Phase::Settled)?;
         desk.book(AccountId::Fee(FeePart::Property), AccountId::ChannelFee(channel), amount)
@@ -62,7 +62,7 @@ pub(in crate::fund) fn charge_difference(
     amount: Fen,
 ) -> Result<(), Refusal> {
     draft.view.registry.member(member)?;
-    draft.view.policy.require_amount(amount)?;
+    draft.policy().require_amount(amount)?;
     draft.book(AccountId::Receivable(member), AccountId::Difference(channel), amount)
 }
 

@@ -5,8 +5,8 @@ use crate::{
     crypto::Domain,
     fund::{
         chart::{AccountId, FeePart},
-        draft::Desk,
-        group_buy::{BATCH_MAX, Phase},
+        draft::{Desk, wrong_phase},
+        group_buy::{BATCH_MAX, Phase, Stage},
     },
     refusal::Refusal,
     types::{Fen, HouseholdTag, Quantity},
@@ -100,11 +100,12 @@ fn hand_over(desk: &mut Desk<'_, '_>, tag: &HouseholdTag) -> Result<bool, Refusa
     if let Some(household) = desk.group_buy.households.get_mut(tag) {
         household.delivered_at = Some(now);
     }
-    let header = &mut desk.group_buy.header;
-    header.deliveries_left = header.deliveries_left.saturating_sub(1);
-    header.last_delivery = now;
-    if header.deliveries_left == 0 {
-        desk.enter(Phase::Delivered);
+    let Stage::Received { purchase, left, .. } = desk.group_buy.header.stage else {
+        return Err(wrong_phase(desk.group_buy.header.phase(), Phase::Received));
+    };
+    match left.saturating_sub(1) {
+        0 => desk.enter(Stage::Delivered { purchase, last: now }),
+        left => desk.group_buy.header.stage = Stage::Received { purchase, left, last: now },
     }
     Ok(true)
 }

@@ -4,7 +4,9 @@ use crate::{
     fund::{
         chart::{AccountId, Beneficiary, FeePart},
         draft::{Desk, Draft},
-        group_buy::{GroupBuy, HouseholdTotals, PaymentState, Phase, Seal, seal_leaf, sum_root},
+        group_buy::{
+            GroupBuy, HouseholdTotals, PaymentState, Phase, Seal, Stage, seal_leaf, sum_root,
+        },
         numbers::{PermanentId, PermanentRecord},
     },
     refusal::Refusal,
@@ -13,19 +15,20 @@ use crate::{
 
 /// Nobody opened it in time (G21).
 pub(in crate::fund) fn lapse(desk: &mut Desk<'_, '_>) -> Result<(), Refusal> {
-    desk.enter(Phase::Rejected);
+    desk.enter(Stage::Rejected);
     Ok(())
 }
 
 /// Gives a group buy up before its goods arrived (G41).
 pub(in crate::fund) fn cancel(desk: &mut Desk<'_, '_>) -> Result<(), Refusal> {
-    let phase = desk.group_buy.header.phase;
+    let phase = desk.group_buy.header.phase();
     let before_arrival = [Phase::Filed, Phase::Open, Phase::Formed, Phase::Ordered];
     if !before_arrival.contains(&phase) {
         return Err(Refusal::WrongPhase { phase, needed: before_arrival.to_vec() });
     }
     desk.refund_all_escrow()?;
-    desk.enter(Phase::Cancelled);
+    let purchase = desk.group_buy.header.stage.purchase().copied();
+    desk.enter(Stage::Cancelled(purchase));
     Ok(())
 }
 
@@ -33,7 +36,7 @@ pub(in crate::fund) fn cancel(desk: &mut Desk<'_, '_>) -> Result<(), Refusal> {
 pub(in crate::fund) fn sweep_unclaimed(desk: &mut Desk<'_, '_>) -> Result<(), Refusal> {
     let id = desk.group_buy.id();
     let supplier = desk.group_buy.filing.supplier;
-    let leader = desk.group_buy.header.leader;
+    let leader = desk.group_buy.header.leader();
     let mut owed: Vec<(AccountId, Beneficiary)> = desk
         .group_buy
         .households
@@ -94,8 +97,8 @@ fn seal(group_buy: &GroupBuy) -> Seal {
     let (households, totals) = sum_root(leaves);
     Seal {
         group_buy: group_buy.id(),
-        phase: group_buy.header.phase,
-        filing: group_buy.header.filing,
+        phase: group_buy.header.phase(),
+        filing: group_buy.header.filing(),
         totals,
         households,
     }

@@ -1,11 +1,11 @@
 //! A group buy is filed, and opened or rejected (rules G20, G21).
 
 use crate::{
-    codec::{Decode, Encode, List},
+    codec::{Decode, Encode},
     crypto::Digest,
     fund::{
         draft::{Desk, Draft},
-        group_buy::{APPROVALS_MAX, Filing, GroupBuy, Phase},
+        group_buy::{APPROVALS_MAX, Filing, GroupBuy, Phase, Stage},
         numbers::PermanentId,
         parties::{Registry, Role, mandate::Mandate},
     },
@@ -13,7 +13,7 @@ use crate::{
     types::{MemberId, TimestampMs},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Most group buys that are open at once.
 const GROUP_BUYS_MAX: u32 = 1_000;
@@ -35,7 +35,7 @@ pub(in crate::fund) fn file(draft: &mut Draft<'_>, filing: &Filing) -> Result<()
     let (id, digest, author) = (filing.group_buy, filing.digest(), draft.act.author);
     draft.act.charge(1 + filing.offers.len());
     if let Some(open) = draft.view.group_buys.get(&id) {
-        let same = open.header.filing == digest && open.header.leader == author;
+        let same = open.header.filing() == digest && open.header.leader() == author;
         return Err(if same { Refusal::FilingExists {} } else { Refusal::GroupBuyExists {} });
     }
     if draft.numbers.get(&PermanentId::GroupBuy(id)).is_some() {
@@ -45,7 +45,8 @@ pub(in crate::fund) fn file(draft: &mut Draft<'_>, filing: &Filing) -> Result<()
         return Err(Refusal::TooManyGroupBuys { max: GROUP_BUYS_MAX });
     }
     check(filing, draft.view.registry, author, draft.act.now)?;
-    draft.files = Some(GroupBuy::filed(filing.clone(), author, draft.act.now));
+    let terms = draft.view.terms.epoch();
+    draft.files = Some(GroupBuy::filed(filing.clone(), author, draft.act.now, terms));
     Ok(())
 }
 
@@ -107,7 +108,7 @@ pub(in crate::fund) fn decide(
     decision: FilingDecision,
 ) -> Result<(), Refusal> {
     let author = desk.act.author;
-    let leader = desk.group_buy.header.leader;
+    let leader = desk.group_buy.header.leader();
     let supplier = desk.group_buy.filing.supplier;
     let mandate = Mandate::filing(leader, supplier);
     // A second property company may say yes as well: others' words are not looked at.
@@ -122,12 +123,11 @@ pub(in crate::fund) fn decide(
         FilingDecision::Reject(_) => mandate.is_missing(desk.registry, &asked, author)?,
     }
     desk.require_filing(filing)?;
-    let header = &desk.group_buy.header;
+    let filed = &desk.group_buy.header.filed;
+    let approvals = filed.agreed.iter().filter(|member| **member != supplier).count();
     let again = match decision {
-        FilingDecision::Accept => header.accepted,
-        FilingDecision::Approve => {
-            header.approvals.contains(&author) || header.approvals.len() >= APPROVALS_MAX
-        }
+        FilingDecision::Accept => filed.agreed.contains(&author),
+        FilingDecision::Approve => filed.agreed.contains(&author) || approvals >= APPROVALS_MAX,
         FilingDecision::Reject(_) => false,
     };
     if again {
@@ -135,25 +135,14 @@ pub(in crate::fund) fn decide(
     }
     desk.require_phase(Phase::Filed)?;
     desk.act.charge(1);
-    match decision {
-        FilingDecision::Reject(_) => {
-            desk.enter(Phase::Rejected);
-            return Ok(());
-        }
-        FilingDecision::Accept => desk.group_buy.header.accepted = true,
-        FilingDecision::Approve => {
-            let approvals = &mut desk.group_buy.header.approvals;
-            let mut members = std::mem::take(approvals).into_vec();
-            members.push(author);
-            *approvals = List::new(members).unwrap_or_default();
-        }
+    if let FilingDecision::Reject(_) = decision {
+        desk.enter(Stage::Rejected);
+        return Ok(());
     }
-    let header = &desk.group_buy.header;
-    let mut words = vec![leader];
-    words.extend(&*header.approvals);
-    words.extend(header.accepted.then_some(supplier));
-    if mandate.is_met(desk.registry, &words) {
-        desk.enter(Phase::Open);
+    let filed = Arc::make_mut(&mut desk.group_buy.header.filed);
+    filed.keep(author)?;
+    if mandate.is_met(desk.registry, &filed.words()) {
+        desk.enter(Stage::Open);
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use crate::{
     fund::{
         arithmetic::cost,
         chart::AccountId,
-        draft::Desk,
-        group_buy::{Cover, OfferIndex, OfferTally, Phase},
+        draft::{Desk, wrong_phase},
+        group_buy::{Cover, OfferIndex, OfferTally, Phase, Purchase, Stage},
     },
     refusal::Refusal,
     types::Fen,
@@ -60,7 +60,7 @@ pub(in crate::fund) fn form_or_fail(desk: &mut Desk<'_, '_>) -> Result<(), Refus
             }
         }
         desk.refund_all_escrow()?;
-        desk.enter(Phase::Failed);
+        desk.enter(Stage::Failed);
         return Ok(());
     }
     for (tag, left) in excess {
@@ -72,9 +72,8 @@ pub(in crate::fund) fn form_or_fail(desk: &mut Desk<'_, '_>) -> Result<(), Refus
         let tally = OfferTally { ordered, purchased, accepted: 0 };
         desk.group_buy.offers.insert(offer, tally);
     }
-    desk.group_buy.header.purchase_total = total;
-    desk.group_buy.header.purchase_order = Domain::PurchaseOrder.digest(&[&encode(&quantities)]);
-    desk.enter(Phase::Formed);
+    let order = Domain::PurchaseOrder.digest(&[&encode(&quantities)]);
+    desk.enter(Stage::Formed(Purchase { total, order }));
     Ok(())
 }
 
@@ -84,15 +83,16 @@ pub(in crate::fund) fn confirm_purchase_order(
     total: Fen,
     order: &Digest,
 ) -> Result<(), Refusal> {
-    desk.require_phase(Phase::Formed)?;
-    let expected = desk.group_buy.header.purchase_total;
-    if total != expected {
-        return Err(Refusal::TotalDiffers { expected, given: total });
+    let Stage::Formed(purchase) = desk.group_buy.header.stage else {
+        return Err(wrong_phase(desk.group_buy.header.phase(), Phase::Formed));
+    };
+    if total != purchase.total {
+        return Err(Refusal::TotalDiffers { expected: purchase.total, given: total });
     }
-    if *order != desk.group_buy.header.purchase_order {
+    if *order != purchase.order {
         return Err(Refusal::PurchaseOrderDiffers {});
     }
     desk.act.charge(1);
-    desk.enter(Phase::Ordered);
+    desk.enter(Stage::Ordered { purchase, note: None });
     Ok(())
 }

@@ -6,8 +6,9 @@ use crate::{
     fund::{
         arithmetic::sharing,
         chart::AccountId,
-        draft::Desk,
-        group_buy::{Cover, HalfSignedNote, OFFERS_MAX, OfferIndex, Phase},
+        draft::{Desk, wrong_phase},
+        group_buy::{Cover, OFFERS_MAX, OfferIndex, Phase, Purchase, Stage},
+        matter::Matter,
         parties::mandate::Mandate,
     },
     refusal::Refusal,
@@ -39,29 +40,42 @@ struct Place {
     position: usize,
 }
 
+/// What was bought, and the note that has one signature.
+fn ordered(desk: &Desk<'_, '_>) -> Result<(Purchase, Option<Matter<Digest>>), Refusal> {
+    match &desk.group_buy.header.stage {
+        Stage::Ordered { purchase, note } => Ok((*purchase, note.clone())),
+        other => Err(wrong_phase(other.phase(), Phase::Ordered)),
+    }
+}
+
 /// Takes one signature; with the second the goods are received (G32).
 pub(in crate::fund) fn sign(desk: &mut Desk<'_, '_>, note: &GoodsNote) -> Result<(), Refusal> {
     let author = desk.act.author;
-    let mandate = Mandate::goods_note(desk.group_buy.header.leader, desk.group_buy.filing.supplier);
+    let header = &desk.group_buy.header;
+    let mandate = Mandate::goods_note(header.leader(), desk.group_buy.filing.supplier);
     mandate.may_ask(desk.registry, author)?;
-    desk.require_phase(Phase::Ordered)?;
+    let (purchase, half) = ordered(desk)?;
     check(desk, note)?;
     desk.act.charge(1 + note.accepted.len());
     let digest = note.digest();
-    match &desk.group_buy.header.note {
-        Some(half) if half.by == author && half.note == digest => {
-            Err(Refusal::NoteAlreadySigned {})
-        }
-        Some(half) if half.by != author && half.note == digest => {
-            mandate.is_missing(desk.registry, &[half.by], author)?;
-            receive(desk, note)
+    // Counting again does not put off the day from which committee and property may decide.
+    let opened = half.as_ref().map_or(desk.act.now, |half| half.opened);
+    match half {
+        Some(half) if half.by == author && half.act == digest => Err(Refusal::NoteAlreadySigned {}),
+        Some(mut half) if half.by != author && half.act == digest => {
+            if half.agree(&mandate, desk.registry, author)? {
+                receive(desk, purchase, note)
+            } else {
+                Err(Refusal::RuleBroken {})
+            }
         }
         Some(half) if half.by != author => Err(Refusal::NoteDiffers {}),
-        // Nobody signed yet, or the author counts again. Counting again does not put off the
-        // day from which committee and property may decide.
-        half => {
-            let at = half.as_ref().map_or(desk.act.now, |half| half.at);
-            desk.group_buy.header.note = Some(HalfSignedNote { by: author, at, note: digest });
+        // Nobody signed yet, or the author counts again.
+        _ => {
+            let terms = desk.group_buy.header.filed.terms;
+            let note = Some(Matter::open(digest, author, opened, terms));
+            // It stands where it stood.
+            desk.group_buy.header.stage = Stage::Ordered { purchase, note };
             Ok(())
         }
     }
@@ -69,15 +83,14 @@ pub(in crate::fund) fn sign(desk: &mut Desk<'_, '_>, note: &GoodsNote) -> Result
 
 /// Property and committee say what arrived, once a second signature has been missing for long enough (G32).
 pub(in crate::fund) fn decide(desk: &mut Desk<'_, '_>, note: &GoodsNote) -> Result<(), Refusal> {
-    desk.require_phase(Phase::Ordered)?;
+    let (purchase, half) = ordered(desk)?;
     check(desk, note)?;
-    let signed = desk.group_buy.header.note.as_ref().map(|half| half.at);
-    let wait = desk.policy.goods_note_wait;
-    let at = signed.unwrap_or(desk.group_buy.filing.deliver_by).after(wait);
+    let since = half.map_or(desk.group_buy.filing.deliver_by, |half| half.opened);
+    let at = since.after(desk.windows().goods_note_wait);
     if desk.act.now < at {
         return Err(Refusal::TooEarly { at });
     }
-    receive(desk, note)
+    receive(desk, purchase, note)
 }
 
 fn check(desk: &Desk<'_, '_>, note: &GoodsNote) -> Result<(), Refusal> {
@@ -94,7 +107,7 @@ fn check(desk: &Desk<'_, '_>, note: &GoodsNote) -> Result<(), Refusal> {
 }
 
 /// Shares out what was accepted and books it (G33, G34).
-fn receive(desk: &mut Desk<'_, '_>, note: &GoodsNote) -> Result<(), Refusal> {
+fn receive(desk: &mut Desk<'_, '_>, purchase: Purchase, note: &GoodsNote) -> Result<(), Refusal> {
     allocate(desk, note)?;
     let filing = desk.group_buy.filing.clone();
     // What each household's goods cost, and what it gets back, goods and fees.
@@ -120,7 +133,7 @@ fn receive(desk: &mut Desk<'_, '_>, note: &GoodsNote) -> Result<(), Refusal> {
     }
     // Rounded down once for the whole note (G50); the first goods fill it.
     let mut retention_left = sharing::retention(goods_total, filing.retention_basis_points);
-    let mut deliveries_left = 0u32;
+    let mut left = 0u32;
     for (tag, goods, short, waits) in by_household {
         let retained = goods.min(retention_left);
         retention_left = retention_left.saturating_sub(retained);
@@ -128,12 +141,13 @@ fn receive(desk: &mut Desk<'_, '_>, note: &GoodsNote) -> Result<(), Refusal> {
         desk.book(escrow, AccountId::Retention, retained)?;
         desk.book(escrow, AccountId::Payable, goods.saturating_sub(retained))?;
         desk.book(escrow, AccountId::Refund(tag), short)?;
-        deliveries_left += u32::from(waits);
+        left += u32::from(waits);
     }
-    desk.group_buy.header.note = None;
-    desk.group_buy.header.deliveries_left = deliveries_left;
-    desk.group_buy.header.last_delivery = desk.act.now;
-    desk.enter(if deliveries_left == 0 { Phase::Delivered } else { Phase::Received });
+    let last = desk.act.now;
+    desk.enter(match left {
+        0 => Stage::Delivered { purchase, last },
+        left => Stage::Received { purchase, left, last },
+    });
     Ok(())
 }
 

@@ -124,7 +124,7 @@ fn confirm_payment(desk: &mut Desk<'_, '_>, confirmation: &Confirmation) -> Resu
     let record = payment.record.clone();
     let filing = &desk.group_buy.filing;
     // Money that came too late never counts towards the group buy; it goes back (G28).
-    let in_time = desk.group_buy.header.phase == Phase::Open
+    let in_time = desk.group_buy.header.phase() == Phase::Open
         && record.paid_at <= filing.cut_off
         && desk.act.now <= filing.confirm_by;
     if in_time {

@@ -34,7 +34,7 @@ impl PayTo {
         match self {
             Self::Supplier => Some(group_buy.filing.supplier),
             Self::Fee(part) => {
-                let leader = group_buy.header.leader;
+                let leader = group_buy.header.leader();
                 Self::part(part).map(|part| group_buy.filing.payee(part, leader))
             }
         }

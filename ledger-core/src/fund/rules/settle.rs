@@ -1,16 +1,21 @@
 //! Settlement: the end of the after-sale window (rule G36).
 
 use crate::{
-    fund::{chart::AccountId, draft::Desk, group_buy::Phase},
+    fund::{
+        chart::AccountId,
+        draft::{Desk, wrong_phase},
+        group_buy::{Phase, Stage},
+    },
     refusal::Refusal,
     types::Fen,
 };
 
 /// Ends the after-sale window: what was held back is the supplier's (G36).
 pub(in crate::fund) fn settle(desk: &mut Desk<'_, '_>, payable: Fen) -> Result<(), Refusal> {
-    desk.require_phase(Phase::Delivered)?;
-    let header = &desk.group_buy.header;
-    let at = header.last_delivery.after(desk.group_buy.filing.after_sale_window);
+    let Stage::Delivered { purchase, last } = desk.group_buy.header.stage else {
+        return Err(wrong_phase(desk.group_buy.header.phase(), Phase::Delivered));
+    };
+    let at = last.after(desk.group_buy.filing.after_sale_window);
     if desk.act.now < at {
         return Err(Refusal::TooEarly { at });
     }
@@ -24,6 +29,6 @@ pub(in crate::fund) fn settle(desk: &mut Desk<'_, '_>, payable: Fen) -> Result<(
         return Err(Refusal::TotalDiffers { expected, given: payable });
     }
     desk.book(AccountId::Retention, AccountId::Payable, retention)?;
-    desk.enter(Phase::Settled);
+    desk.enter(Stage::Settled(purchase));
     Ok(())
 }
