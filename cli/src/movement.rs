@@ -201,16 +201,6 @@ pub(crate) fn told(movement: &Movement) -> Told<'_> {
                 )
             })
         }
-        Movement::MoveReserve { from, to, amount, document } => {
-            in_words(word!("give a reserve another purpose", "调剂公益金"), move |_| {
-                say!(
-                    "move {} yuan from reserve {from} to reserve {to}, decision {}",
-                    "从公益金 {from} 调剂 {} 元至公益金 {to}，决定 {}",
-                    amount.to_yuan(),
-                    document.short()
-                )
-            })
-        }
         Movement::SpendReserve { purpose, payout, document } => {
             in_words(word!("spend a reserve", "动用公益金"), move |words| {
                 say!(

@@ -976,32 +976,6 @@ fn a_reserve_is_spent_for_its_purpose_only() {
     assert_eq!(community.balance(AccountId::Reserve(name("elder-meals"))), yuan("380.00"));
 }
 
-#[test]
-fn a_reserve_gets_another_purpose_by_three_words() {
-    let mut community = Community::new();
-    let give = Movement::GiveReserve {
-        purpose: name("elder-meals"),
-        receipt: receipt(BANK, "grant-1", yuan("500.00")),
-    };
-    community.moves(PROPERTY, AUDITOR, &give);
-    let shift = Movement::MoveReserve {
-        from: name("elder-meals"),
-        to: name("after-sale"),
-        amount: yuan("80.00"),
-        document: Digest::new([1; 32]),
-    };
-    assert_eq!(community.proposal_refusal(COMMITTEE, &shift).number(), 200);
-    let proposal = community.proposes(PROPERTY, &shift);
-    let approve = Community::approve(proposal, &shift);
-    let reserve = |community: &Community| community.balance(AccountId::Reserve(name("after-sale")));
-    community.does(AUDITOR, approve.clone());
-    assert_eq!(reserve(&community), Fen::ZERO, "one word is missing");
-    assert_eq!(community.refusal(AUDITOR, approve.clone()).number(), 205);
-    assert_eq!(community.refusal(FARM, approve.clone()).number(), 200);
-    community.does(COMMITTEE, approve);
-    assert_eq!(reserve(&community), yuan("80.00"));
-}
-
 // Proposals.
 
 #[test]

@@ -251,17 +251,6 @@ pub enum Movement {
         /// Hash of the filing that says what for.
         document: Digest,
     },
-    /// Reserve / Reserve: what one purpose does not need goes to another (G46).
-    MoveReserve {
-        /// The purpose that gives.
-        from: Code<16>,
-        /// The purpose that gets.
-        to: Code<16>,
-        /// How much.
-        amount: Fen,
-        /// Hash of the decision.
-        document: Digest,
-    },
 }
 
 impl Movement {

@@ -69,8 +69,6 @@ pub(super) enum Cause {
     GiveReserve,
     /// `Movement::SpendReserve`.
     SpendReserve,
-    /// `Movement::MoveReserve`.
-    MoveReserve,
     /// The cut-off of a filing that nobody opened.
     CutOff,
     /// The end of confirming.

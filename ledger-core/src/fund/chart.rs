@@ -286,7 +286,6 @@ pub(super) const FLOWS: &[(Cause, Name, Name)] = {
         (C::RepayReceivable, Custody, Receivable),
         (C::GiveReserve, Custody, Reserve),
         (C::SpendReserve, Reserve, Custody),
-        (C::MoveReserve, Reserve, Reserve),
         (C::ConfirmBy, Escrow, Refund),
         (C::AutoDelivery, Escrow, Fee),
         (C::Unclaimed, Refund, Unclaimed),
@@ -315,13 +314,11 @@ mod tests {
     use crate::types::Fen;
 
     #[test]
-    fn reserves_leave_by_two_acts_and_custody_is_credited_only_by_what_two_have_signed() {
+    fn reserves_leave_by_one_act_and_custody_is_credited_only_by_what_two_have_signed() {
         let of =
             |credit: Name| FLOWS.iter().filter(move |flow| flow.2 == credit).map(|flow| flow.0);
         let spends: Vec<_> = FLOWS.iter().filter(|flow| flow.1 == Name::Reserve).collect();
-        let spent = (Cause::SpendReserve, Name::Reserve, Name::Custody);
-        let moved = (Cause::MoveReserve, Name::Reserve, Name::Reserve);
-        assert_eq!(spends, [&spent, &moved]);
+        assert_eq!(spends, [&(Cause::SpendReserve, Name::Reserve, Name::Custody)]);
         // A movement is carried out by its approval; these are all movements.
         let movements = Cause::Identify..=Cause::SpendReserve;
         assert!(of(Name::Custody).all(|cause| movements.contains(&cause)));

@@ -317,12 +317,6 @@ pub(super) fn movement(movement: &Movement) -> Row<'_> {
                 reserve::give(d, *purpose, receipt)
             })
         }
-        M::MoveReserve { from, to, amount, .. } => Row::chain(
-            C::MoveReserve,
-            |_| Ok(Mandate::property_then_committee_and_other()),
-            move |d| reserve::shift(d, *from, *to, *amount),
-        )
-        .repeats(),
         M::SpendReserve { purpose, payout, .. } => {
             Row::chain(C::SpendReserve, property_then_committee, move |d| {
                 reserve::spend(d, *purpose, payout)

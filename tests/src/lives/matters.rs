@@ -15,7 +15,7 @@ impl Generator {
     /// Something about channels, differences, reserves, unclaimed or unidentified money.
     pub(super) fn chain_matter(&mut self, model: &Model) -> Idea {
         loop {
-            let idea = match self.rng.below(15) {
+            let idea = match self.rng.below(14) {
                 0 | 1 => Some(self.unidentified(model)),
                 2 => self.return_unidentified(model),
                 3 | 4 => self.bounce(model),
@@ -26,7 +26,6 @@ impl Generator {
                 10 => self.explain_difference(model),
                 11 => self.repay(model),
                 12 => Some(self.give(model)),
-                13 => self.move_reserve(model),
                 _ => self.spend(model),
             };
             if let Some(idea) = idea {
@@ -169,18 +168,6 @@ impl Generator {
         let purpose = self.purpose();
         let author = Self::custodian(model, channel);
         self.propose(author, Movement::GiveReserve { purpose, receipt })
-    }
-
-    fn move_reserve(&mut self, model: &Model) -> Option<Idea> {
-        let (from, to) = (self.purpose(), self.purpose());
-        let held = Self::standing(model, AccountId::Reserve(from));
-        if held == 0 {
-            return None;
-        }
-        let amount = Fen::new(self.rng.between(1, held));
-        let document = self.document();
-        let author = self.one_with(Role::Property);
-        Some(self.propose(author, Movement::MoveReserve { from, to, amount, document }))
     }
 
     fn spend(&mut self, model: &Model) -> Option<Idea> {

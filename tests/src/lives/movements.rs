@@ -68,9 +68,7 @@ pub(super) fn parts(movement: &mut Movement) -> Parts<'_> {
         Movement::BearChannelFee { group_buy, amount, .. } => {
             (Some(group_buy), Some(Money::Amount(amount)))
         }
-        Movement::ChargeDifference { amount, .. } | Movement::MoveReserve { amount, .. } => {
-            (None, Some(Money::Amount(amount)))
-        }
+        Movement::ChargeDifference { amount, .. } => (None, Some(Money::Amount(amount))),
     };
     Parts { group_buy, money }
 }

@@ -106,12 +106,6 @@ impl Model {
             Movement::GiveReserve { purpose, receipt } => {
                 self.receive(receipt, content, chain(AccountId::Reserve(*purpose)))
             }
-            // G46.
-            Movement::MoveReserve { from, to, amount, .. } => {
-                self.amount_is_fit(amount.get())?;
-                let (from, to) = (AccountId::Reserve(*from), AccountId::Reserve(*to));
-                self.post(chain(from), chain(to), amount.get())
-            }
             Movement::SpendReserve { purpose, payout, .. } => {
                 self.channel_is_known(payout.channel)?;
                 self.pay(payout, content, out_of(AccountId::Reserve(*purpose)))

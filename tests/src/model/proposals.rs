@@ -3,9 +3,8 @@
 use super::{
     Model, hash_of,
     refusals::{
-        ALREADY_APPROVED, Answer, NO_ORDERS, PAID_BY_IT, PAYMENT_UNKNOWN, PAYOUT_UNKNOWN,
-        PROPOSAL_DIFFERS, PROPOSAL_UNKNOWN, RELATED, SUBMITTER_MAY_NOT_APPROVE, TOO_MANY_PROPOSALS,
-        WRONG_ROLE,
+        Answer, NO_ORDERS, PAID_BY_IT, PAYMENT_UNKNOWN, PAYOUT_UNKNOWN, PROPOSAL_DIFFERS,
+        PROPOSAL_UNKNOWN, RELATED, SUBMITTER_MAY_NOT_APPROVE, TOO_MANY_PROPOSALS, WRONG_ROLE,
     },
     world::{PaymentState, Proposal, Way},
 };
@@ -35,8 +34,6 @@ enum Pair {
     Board,
     /// Property; committee.
     PropertyAndCommittee,
-    /// Property; committee and another organisation.
-    Three,
 }
 
 impl Model {
@@ -61,7 +58,6 @@ impl Model {
             Movement::DecideGoods(_)
             | Movement::Cancel { .. }
             | Movement::ChargeDifference { .. } => Pair::Board,
-            Movement::MoveReserve { .. } => Pair::Three,
             Movement::Settle { .. }
             | Movement::BearChannelFee { .. }
             | Movement::SpendReserve { .. } => Pair::PropertyAndCommittee,
@@ -117,7 +113,7 @@ impl Model {
                 self.is_custodian(member, channel)
             }
             Pair::Board => self.has_role(member, &[Role::Property, Role::Committee]),
-            Pair::PropertyAndCommittee | Pair::Three => self.has_role(member, &[Role::Property]),
+            Pair::PropertyAndCommittee => self.has_role(member, &[Role::Property]),
         }
     }
 
@@ -147,7 +143,6 @@ impl Model {
                 }
             }
             Pair::PropertyAndCommittee => self.has_role(member, &[Role::Committee])?,
-            Pair::Three => self.is_organisation(member)?,
         }
         if self.related(member, by) && !self.follows_code { Err(RELATED) } else { Ok(()) }
     }
@@ -207,7 +202,6 @@ impl Model {
             at: self.world.now,
             movement: movement.clone(),
             hash: hash_of("payment", movement),
-            agreed: Vec::new(),
         });
         Ok(())
     }
@@ -234,30 +228,9 @@ impl Model {
         if self.paid_by(&proposal.movement)? == Some(author) {
             return Err(PAID_BY_IT);
         }
-        if matches!(pair, Pair::Three) && self.waits_for_third(&proposal, author)? {
-            return Ok(());
-        }
         self.carry_out(&proposal.movement)?;
         self.world.proposals.retain(|waiting| waiting.id != id);
         Ok(())
-    }
-
-    /// G46: committee and one more, in any order; the first of them only waits.
-    fn waits_for_third(&mut self, proposal: &Proposal, author: MemberId) -> Answer<bool> {
-        let mut agreed = proposal.agreed.clone();
-        if agreed.contains(&author) {
-            return Err(ALREADY_APPROVED);
-        }
-        agreed.push(author);
-        let committee = agreed.iter().any(|member| self.role(*member) == Some(Role::Committee));
-        if agreed.len() == 2 {
-            return if committee { Ok(false) } else { Err(WRONG_ROLE) };
-        }
-        let waiting = self.world.proposals.iter_mut();
-        waiting.filter(|waiting| waiting.id == proposal.id).for_each(|waiting| {
-            waiting.agreed = agreed.clone();
-        });
-        Ok(true)
     }
 
     /// G2: its proposer, or whoever could approve it, can end a proposal.

@@ -136,8 +136,6 @@ pub(crate) struct Proposal {
     pub(crate) at: TimestampMs,
     pub(crate) movement: Movement,
     pub(crate) hash: Digest,
-    /// Who has agreed so far, where one approval is not enough.
-    pub(crate) agreed: Vec<MemberId>,
 }
 
 impl GroupBuy {

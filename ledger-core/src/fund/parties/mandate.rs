@@ -152,20 +152,6 @@ impl Mandate {
         Self::then(PROPERTY, refusal, Place::of(COMMITTEE), Party::Committee)
     }
 
-    /// Property asks, committee and one more organisation agree, in any order (G46).
-    pub(in crate::fund) fn property_then_committee_and_other() -> Self {
-        Self {
-            places: vec![
-                Place::of(PROPERTY),
-                Place::of(COMMITTEE).unrelated(),
-                Place::of(Who::Organisation).unrelated(),
-            ],
-            first_asks: true,
-            may_not_ask: Refusal::WrongRole { needed: Party::Property },
-            not_missing: Refusal::WrongRole { needed: Party::OtherOrganisation },
-        }
-    }
-
     /// Property and committee, either first.
     pub(in crate::fund) fn board() -> Self {
         Self {

@@ -8,7 +8,7 @@ use crate::{
         till::{self, Source},
     },
     refusal::Refusal,
-    types::{Code, Fen},
+    types::Code,
 };
 
 /// A grant or gift comes in.
@@ -27,15 +27,4 @@ pub(in crate::fund) fn spend(
     payout: &Payout,
 ) -> Result<(), Refusal> {
     till::pay(draft, Source::chain(AccountId::Reserve(purpose)), payout)
-}
-
-/// What one purpose does not need goes to another (G46).
-pub(in crate::fund) fn shift(
-    draft: &mut Draft<'_>,
-    from: Code<16>,
-    to: Code<16>,
-    amount: Fen,
-) -> Result<(), Refusal> {
-    draft.policy().require_amount(amount)?;
-    draft.book(AccountId::Reserve(from), AccountId::Reserve(to), amount)
 }
