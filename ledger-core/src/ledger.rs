@@ -587,7 +587,7 @@ fn run_deadlines(
         }
         let (postings, seal, stuck) = match planned {
             Ok(plan) => {
-                let seal = plan.closes.clone();
+                let seal = plan.closes.as_deref().cloned();
                 (state.fund.carry_out(context, plan), seal, None)
             }
             Err(refusal) => {

@@ -128,9 +128,9 @@ pub(super) struct Draft<'a> {
     /// The group buy that the act is about, once something has looked at it.
     pub(super) group_buy: Option<OpenGroupBuy<'a>>,
     /// A group buy that is new.
-    pub(super) files: Option<GroupBuy>,
+    pub(super) files: Option<Box<GroupBuy>>,
     /// A group buy that ends, and what remains of it.
-    pub(super) closes: Option<Seal>,
+    pub(super) closes: Option<Box<Seal>>,
     pub(super) accounts: Overlay<'a, AccountId, Account>,
     pub(super) totals: Totals,
 }

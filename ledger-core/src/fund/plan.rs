@@ -64,10 +64,10 @@ pub struct Plan {
     /// Lines and accounts touched.
     pub work: u32,
     /// What remains of a group buy that ends.
-    pub closes: Option<Seal>,
+    pub closes: Option<Box<Seal>>,
     numbers: BTreeMap<PermanentId, PermanentRecord>,
     group_buy: Option<GroupBuyChanges>,
-    files: Option<GroupBuy>,
+    files: Option<Box<GroupBuy>>,
     accounts: Changes<AccountId, Account>,
     recorded: Changes<PaymentNo, GroupBuyId>,
     proposals: Changes<TransactionId, Matter<Movement>>,
@@ -233,7 +233,7 @@ impl Fund {
             self.make_group_buy(changes);
         }
         if let Some(group_buy) = plan.files {
-            self.file(group_buy);
+            self.file(*group_buy);
         }
         if let Some(seal) = &plan.closes {
             self.close(&seal.group_buy);

@@ -4,67 +4,53 @@
 //! carries it out ([`Table::make`]) or drops it. Slots are given out as the table itself would.
 
 use super::{
-    changes::{Changes, Slot},
-    small_map::SmallMap,
+    changes::{Changes, Edits, Slot, position},
     table::{Record, Table},
 };
 use crate::codec::Encode;
-use std::collections::BTreeSet;
 
 /// A table, and what is to change about it.
+///
+/// An act touches few of the tables it can see: as long as nothing changes, an overlay is two words.
 #[derive(Debug)]
 pub struct Overlay<'a, K: Ord, V> {
     table: &'a Table<K, V>,
-    /// Slots that the table has.
-    changed: SmallMap<u32, Slot<K, V>>,
-    /// Slots that it will have, in their order: most of what is new is found without looking for it.
-    added: Vec<Slot<K, V>>,
-    /// Keys whose slot is not what the table says.
-    keys: SmallMap<K, Option<u32>>,
-    /// Slots that were freed here and not taken again.
-    freed: BTreeSet<u32>,
-    /// Free slots of the table below this one have been taken.
-    free_from: u32,
-    len: usize,
+    edits: Option<Box<Edits<K, V>>>,
 }
 
 impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
     /// A table of which nothing is to change yet.
     #[must_use]
     pub fn new(table: &'a Table<K, V>) -> Self {
-        Self {
-            table,
-            changed: SmallMap::default(),
-            added: Vec::new(),
-            keys: SmallMap::default(),
-            freed: BTreeSet::new(),
-            free_from: 0,
-            len: table.len(),
-        }
+        Self { table, edits: None }
     }
 
     /// What is to change.
     #[must_use]
     pub fn into_changes(self) -> Changes<K, V> {
-        Changes { changed: self.changed.into_sorted(), added: self.added }
+        Changes(self.edits)
+    }
+
+    fn edits(&mut self) -> &mut Edits<K, V> {
+        self.edits.get_or_insert_with(|| Box::new(Edits::none(self.table.len())))
     }
 
     /// How many records there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.edits.as_ref().map_or_else(|| self.table.len(), |edits| edits.len)
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// The slot of `key`.
     #[must_use]
     pub fn slot_of(&self, key: &K) -> Option<u32> {
-        match self.keys.get(key) {
+        match self.edits.as_ref().and_then(|edits| edits.keys.get(key)) {
             Some(slot) => *slot,
             None => self.table.slot_of(key),
         }
@@ -82,18 +68,13 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
         self.slot(self.slot_of(key)?)
     }
 
-    /// The position in `added` of a slot that the table does not have.
-    fn position(&self, slot: u32) -> Option<usize> {
-        let beyond = slot.checked_sub(self.table.slot_count())?;
-        usize::try_from(beyond).ok()
-    }
-
     /// The record in a slot.
     #[must_use]
     pub fn slot(&self, slot: u32) -> Option<&V> {
-        let ours = match self.position(slot) {
-            Some(position) => self.added.get(position),
-            None => match self.changed.get(&slot) {
+        let Some(edits) = &self.edits else { return self.table.slot(slot) };
+        let ours = match position(self.table.slot_count(), slot) {
+            Some(position) => edits.added.get(position),
+            None => match edits.changed.get(&slot) {
                 None => return self.table.slot(slot),
                 ours => ours,
             },
@@ -108,14 +89,16 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
 
     /// The record in a slot, to change it.
     pub fn slot_mut(&mut self, slot: u32) -> Option<&mut V> {
-        if let Some(position) = self.position(slot) {
-            return self.added.get_mut(position).and_then(Slot::record_mut);
+        let table = self.table;
+        let edits = self.edits();
+        if let Some(position) = position(table.slot_count(), slot) {
+            return edits.added.get_mut(position).and_then(Slot::record_mut);
         }
-        if self.changed.get(&slot).is_none() {
-            let (key, record) = self.table.entry(slot)?;
-            self.changed.insert(slot, Slot::Record(key.clone(), record.clone()));
+        if edits.changed.get(&slot).is_none() {
+            let (key, record) = table.entry(slot)?;
+            edits.changed.insert(slot, Slot::Record(key.clone(), record.clone()));
         }
-        self.changed.get_mut(&slot).and_then(Slot::record_mut)
+        edits.changed.get_mut(&slot).and_then(Slot::record_mut)
     }
 
     /// Inserts or replaces the record under `key` and returns its slot.
@@ -123,7 +106,8 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
         match self.slot_of(&key) {
             None => self.add(key, record),
             Some(slot) => {
-                self.put(slot, Slot::Record(key, record));
+                let slots = self.table.slot_count();
+                self.edits().put(slots, slot, Slot::Record(key, record));
                 slot
             }
         }
@@ -132,59 +116,51 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
     /// Inserts a record under a key that has none, and returns its slot: the smallest free one, or a new one,
     /// as [`Table::insert`] takes it.
     pub fn add(&mut self, key: K, record: V) -> u32 {
-        let of_table = self.table.free_slot_from(self.free_from);
-        let slot = match (self.freed.first().copied(), of_table) {
+        let table = self.table;
+        let edits = self.edits();
+        let of_table = table.free_slot_from(edits.free_from);
+        let slot = match (edits.freed.first().copied(), of_table) {
             (Some(freed), other) if other.is_none_or(|other| freed < other) => {
-                self.freed.remove(&freed);
+                edits.freed.remove(&freed);
                 freed
             }
             (_, Some(free)) => {
-                self.free_from = free.saturating_add(1);
+                edits.free_from = free.saturating_add(1);
                 free
             }
             (_, None) => {
-                let added = u32::try_from(self.added.len()).unwrap_or(u32::MAX);
-                let slot = self.table.slot_count().checked_add(added);
+                let added = u32::try_from(edits.added.len()).unwrap_or(u32::MAX);
+                let slot = table.slot_count().checked_add(added);
                 slot.expect("tables stay below 2^32 slots")
             }
         };
-        self.keys.insert(key.clone(), Some(slot));
-        self.len += 1;
-        self.put(slot, Slot::Record(key, record));
+        edits.keys.insert(key.clone(), Some(slot));
+        edits.len += 1;
+        edits.put(table.slot_count(), slot, Slot::Record(key, record));
         slot
-    }
-
-    fn put(&mut self, slot: u32, what: Slot<K, V>) -> Option<Slot<K, V>> {
-        match self.position(slot) {
-            None => self.changed.insert(slot, what),
-            Some(position) if position < self.added.len() => {
-                Some(std::mem::replace(&mut self.added[position], what))
-            }
-            Some(_) => {
-                self.added.push(what);
-                None
-            }
-        }
     }
 
     /// Takes a record out and frees its slot.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let slot = self.slot_of(key)?;
-        let record = match self.put(slot, Slot::Free) {
+        let table = self.table;
+        let edits = self.edits();
+        let record = match edits.put(table.slot_count(), slot, Slot::Free) {
             Some(Slot::Record(_, record)) => Some(record),
             Some(Slot::Free) => None,
-            None => self.table.slot(slot).cloned(),
+            None => table.slot(slot).cloned(),
         };
-        self.keys.insert(key.clone(), None);
-        self.freed.insert(slot);
-        self.len -= 1;
+        edits.keys.insert(key.clone(), None);
+        edits.freed.insert(slot);
+        edits.len -= 1;
         record
     }
 
     /// All records in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let mut table = self.table.entries().peekable();
-        let mut ours = self.changed.iter().peekable();
+        let edits = self.edits.as_deref();
+        let mut ours = edits.into_iter().flat_map(|edits| edits.changed.iter()).peekable();
         let of_table = std::iter::from_fn(move || {
             loop {
                 let theirs = table.peek().map(|(slot, ..)| *slot);
@@ -201,10 +177,11 @@ impl<'a, K: Ord + Clone + Encode, V: Record> Overlay<'a, K, V> {
                 }
             }
         });
-        let added = self.added.iter().filter_map(|slot| match slot {
-            Slot::Record(key, record) => Some((key, record)),
-            Slot::Free => None,
-        });
+        let added =
+            edits.into_iter().flat_map(|edits| &edits.added).filter_map(|slot| match slot {
+                Slot::Record(key, record) => Some((key, record)),
+                Slot::Free => None,
+            });
         of_table.chain(added)
     }
 }

@@ -3,6 +3,7 @@
 //! Most acts change a record or two of a table, where looking through a short vector is cheaper than
 //! keeping a tree; a goods note changes thousands.
 
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// Up to so many entries are looked through one by one.
@@ -11,14 +12,14 @@ const FEW: usize = 8;
 #[derive(Debug, Clone)]
 pub(super) struct SmallMap<K, V> {
     /// In the order in which they came.
-    entries: Vec<(K, V)>,
+    entries: SmallVec<[(K, V); 1]>,
     /// Where each key stands, once there are more than a few.
     index: BTreeMap<K, usize>,
 }
 
 impl<K, V> Default for SmallMap<K, V> {
     fn default() -> Self {
-        Self { entries: Vec::new(), index: BTreeMap::new() }
+        Self { entries: SmallVec::new(), index: BTreeMap::new() }
     }
 }
 
@@ -65,8 +66,18 @@ impl<K: Ord + Clone, V> SmallMap<K, V> {
         order.into_iter().map(|position| (&self.entries[position].0, &self.entries[position].1))
     }
 
+    /// The keys in the order in which they came.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.entries.iter().map(|(key, _)| key)
+    }
+
+    /// The values in the order in which they came.
+    pub(super) fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.iter().map(|(_, value)| value)
+    }
+
     /// The entries in the order of their keys.
-    pub(super) fn into_sorted(mut self) -> Vec<(K, V)> {
+    pub(super) fn into_sorted(mut self) -> SmallVec<[(K, V); 1]> {
         self.entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         self.entries
     }

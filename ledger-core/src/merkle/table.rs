@@ -12,7 +12,7 @@
 //!
 //! Source: DESIGN D8; docs/wire-format.md section 6.
 
-use super::changes::{Changes, Slot};
+use super::changes::{Changes, Edits, Slot};
 use crate::{
     codec::{Decode, Encode, decode, encode},
     crypto::{Digest, Domain},
@@ -310,7 +310,9 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
 
     /// Makes what was planned with an [`Overlay`](super::Overlay) of this very table.
     pub fn make(&mut self, changes: Changes<K, V>) {
-        for (slot, change) in changes.changed {
+        let Some(edits) = changes.0 else { return };
+        let Edits { changed, added, .. } = *edits;
+        for (slot, change) in changed.into_sorted() {
             let before = self.entry(slot).map(|(key, _)| key);
             let change = match change {
                 Slot::Record(key, record) if Some(&key) == before => {
@@ -328,7 +330,7 @@ impl<K: Ord + Clone + Encode, V: Record> Table<K, V> {
                 self.removed.push((slot, record));
             }
         }
-        for change in changes.added {
+        for change in added {
             let slot = self.add_slot();
             let leaf = self.leaf_of(slot, change);
             *self.leaf_mut(slot) = leaf;

@@ -13,7 +13,7 @@ pub use self::{
     order::{Cover, Household, ORDER_LINES_MAX, OfferTally, Order, OrderLine},
     payment::{Payment, PaymentRecord, PaymentState, SHARES_MAX, Share},
     seal::{HouseholdTotals, Seal, seal_leaf},
-    stage::{APPROVALS_MAX, Header, Phase, Purchase, Stage},
+    stage::{APPROVALS_MAX, HalfSigned, Header, Phase, Purchase, Stage},
 };
 pub(super) use self::{seal::sum_root, stage::may_lead};
 

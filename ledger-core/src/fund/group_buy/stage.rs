@@ -97,6 +97,9 @@ pub struct Purchase {
     pub order: Digest,
 }
 
+/// A goods note, by its hash, that waits for its second signature.
+pub type HalfSigned = Box<Matter<Digest>>;
+
 /// A phase with what it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Stage {
@@ -111,7 +114,7 @@ pub enum Stage {
         /// What was bought.
         purchase: Purchase,
         /// The hash of a goods note with one signature.
-        note: Option<Matter<Digest>>,
+        note: Option<HalfSigned>,
     },
     /// [`Phase::Received`].
     Received {

@@ -78,7 +78,7 @@ pub(in crate::fund) fn close(draft: &mut Draft<'_>, id: GroupBuyId) -> Result<()
     let lines = usize::try_from(group_buy.header.line_count).unwrap_or(usize::MAX);
     draft.act.charge(1 + group_buy.households.len() + lines);
     draft.numbers.use_up(PermanentId::GroupBuy(id), PermanentRecord::Seal(seal.digest()));
-    draft.closes = Some(seal);
+    draft.closes = Some(Box::new(seal));
     Ok(())
 }
 

@@ -46,7 +46,8 @@ pub(in crate::fund) fn file(draft: &mut Draft<'_>, filing: &Filing) -> Result<()
     }
     check(filing, draft.view.registry, author, draft.act.now)?;
     let terms = draft.view.terms.epoch();
-    draft.files = Some(GroupBuy::filed(filing.clone(), author, draft.act.now, terms));
+    let group_buy = GroupBuy::filed(filing.clone(), author, draft.act.now, terms);
+    draft.files = Some(Box::new(group_buy));
     Ok(())
 }
 

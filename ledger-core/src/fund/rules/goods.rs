@@ -7,7 +7,7 @@ use crate::{
         arithmetic::sharing,
         chart::AccountId,
         draft::{Desk, wrong_phase},
-        group_buy::{Cover, OFFERS_MAX, OfferIndex, Phase, Purchase, Stage},
+        group_buy::{Cover, HalfSigned, OFFERS_MAX, OfferIndex, Phase, Purchase, Stage},
         matter::Matter,
         parties::mandate::Mandate,
     },
@@ -41,7 +41,7 @@ struct Place {
 }
 
 /// What was bought, and the note that has one signature.
-fn ordered(desk: &Desk<'_, '_>) -> Result<(Purchase, Option<Matter<Digest>>), Refusal> {
+fn ordered(desk: &Desk<'_, '_>) -> Result<(Purchase, Option<HalfSigned>), Refusal> {
     match &desk.group_buy.header.stage {
         Stage::Ordered { purchase, note } => Ok((*purchase, note.clone())),
         other => Err(wrong_phase(other.phase(), Phase::Ordered)),
@@ -73,7 +73,7 @@ pub(in crate::fund) fn sign(desk: &mut Desk<'_, '_>, note: &GoodsNote) -> Result
         // Nobody signed yet, or the author counts again.
         _ => {
             let terms = desk.group_buy.header.filed.terms;
-            let note = Some(Matter::open(digest, author, opened, terms));
+            let note = Some(Box::new(Matter::open(digest, author, opened, terms)));
             // It stands where it stood.
             desk.group_buy.header.stage = Stage::Ordered { purchase, note };
             Ok(())
