@@ -168,7 +168,7 @@ impl Fund {
     /// A [`Refusal`]: the deadline cannot be carried out, which is a defect of the rules or of the books.
     ///
     /// # Panics
-    /// If the deadline is not in [`Fund::deadlines`]: our bug.
+    /// If the deadline is not in [`Fund::agenda`]: our bug.
     pub fn plan_deadline(
         &self,
         context: &Context<'_>,

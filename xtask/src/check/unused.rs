@@ -15,6 +15,7 @@ const UNNAMED: &[(&str, &str, &str)] = &[
     ("xtask", "memchr", FEATURES),
     ("xtask", "rand_core", FEATURES),
     ("xtask", "rustix", FEATURES),
+    ("xtask", "smallvec", FEATURES),
     ("xtask", "syn", FEATURES),
     ("xtask", "syn_2", FEATURES),
 ];
