@@ -10,7 +10,7 @@ use ledger_core::{
     codec::{List, encode},
     consensus::{Evidence, QuorumCertificate, Verified, Vote, VoteKind},
     crypto::{Digest, KeyPurpose, SecretKey, TransactionId},
-    fund::{Action, PermanentId, PermanentRecord, Posting, Reads, Role},
+    fund::{Action, Context, PermanentId, PermanentRecord, Posting, Reads, Role},
     ledger::{OnRefusal, Proposed, State, execute},
     merkle::{NodeAt, StateWrite, inclusion_proof},
     receipt::{CertifiedHeader, Receipt},
@@ -116,6 +116,8 @@ pub(crate) struct Chain {
     pub(crate) blocks: Vec<CertifiedBlock>,
     /// What each block booked, entry by entry.
     pub(crate) postings: Vec<Vec<Posting>>,
+    /// How much work each block is, entry by entry.
+    pub(crate) work: Vec<Vec<u32>>,
     /// The stored tables, by path.
     pub(crate) disk: BTreeMap<Vec<u8>, Vec<u8>>,
     history: History,
@@ -136,6 +138,7 @@ impl Chain {
             state,
             blocks: Vec::new(),
             postings: Vec::new(),
+            work: Vec::new(),
             disk: BTreeMap::new(),
             history: History::default(),
             nodes: BTreeMap::new(),
@@ -201,6 +204,8 @@ impl Chain {
         let time = TimestampMs::new(CREATED_MS + self.at_ms);
         let proposed = Proposed { time, proposer: set.proposer(height, round), round };
         let (said, evidence) = (std::mem::take(&mut self.said), std::mem::take(&mut self.evidence));
+        let work = self.work_of(time, evidence.len(), &said);
+        self.work.push(work);
         let state = self.state.clone();
         let judged = OnRefusal::Fail;
         let executed = execute(state, &self.history, proposed, &evidence, &said, judged).unwrap();
@@ -229,6 +234,31 @@ impl Chain {
         self.history.permanent.extend(executed.permanent);
         self.store(executed.writes);
         self.state = executed.state;
+    }
+
+    /// The work of the entries of a block: deadlines, evidence, transactions.
+    fn work_of(
+        &self,
+        time: TimestampMs,
+        evidence: usize,
+        said: &[VerifiedTransaction],
+    ) -> Vec<u32> {
+        let mut fund = self.state.fund().clone();
+        let mut context = Context::new(time, self.state.tip().hash, &self.history);
+        let mut work = Vec::new();
+        while let Some(deadline) = fund.agenda.next().copied().filter(|next| next.at <= time) {
+            let plan = fund.plan_deadline(&context, deadline).unwrap();
+            work.push(plan.work);
+            fund.carry_out(&mut context, plan);
+        }
+        work.extend(std::iter::repeat_n(0, evidence));
+        for transaction in said {
+            let Transaction { author, action, .. } = transaction.transaction();
+            let plan = fund.plan(&context, *author, transaction.id(), action).unwrap();
+            work.push(plan.work);
+            fund.carry_out(&mut context, plan);
+        }
+        work
     }
 
     pub(crate) fn records(&self) -> Vec<Vec<u8>> {

@@ -233,8 +233,8 @@ impl Life {
 
     /// What each block is, for the vectors.
     pub(crate) fn told(&self) -> Vec<Value> {
-        let blocks = self.chapters.iter().zip(&self.chain.blocks);
-        let told = blocks.map(|(chapter, decided)| {
+        let blocks = self.chapters.iter().zip(&self.chain.blocks).zip(&self.chain.work);
+        let told = blocks.map(|((chapter, decided), work)| {
             let header = &decided.block.header;
             json!({
                 "height": header.height,
@@ -242,6 +242,7 @@ impl Life {
                 "hash": header.hash(),
                 "log_root": header.log_root,
                 "state_root": header.state_root,
+                "work": work,
                 "record": hex(ledger_core::audit::record(&encode(decided))),
             })
         });
