@@ -240,7 +240,7 @@ impl Proposals {
             match execute(
                 state.clone(),
                 reads,
-                proposed,
+                proposed.clone(),
                 &evidence,
                 transactions,
                 OnRefusal::LeaveOut,
@@ -360,7 +360,7 @@ fn executed_as(
     transactions: &[VerifiedTransaction],
 ) -> Option<Executed> {
     let header = &outline.header;
-    let proposed = Proposed { time: header.time, proposer: header.proposer, round: header.round };
+    let proposed = Proposed::of(header)?;
     let evidence = &outline.evidence;
     execute(state.clone(), reads, proposed, evidence, transactions, OnRefusal::Fail)
         .ok()
@@ -380,6 +380,10 @@ pub(crate) fn judge_fresh(
     let parent = state.tip().time;
     let proposer = state.validators().proposer(header.height, request.round);
     if header.round != request.round || header.proposer != proposer {
+        return Validity::Unfit;
+    }
+    // What a quorum has decided may have some that can be ignored; nobody votes for what it does not know.
+    if !header.extensions.is_empty() {
         return Validity::Unfit;
     }
     let earliest_possible = TimestampMs::new(parent.get().saturating_add(1));

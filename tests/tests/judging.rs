@@ -120,7 +120,7 @@ impl Desk {
         let state = self.replica.state().clone();
         let proposer = state.validators().proposer(HEIGHT, round);
         assert_ne!(self.replica.consensus().me(), Some(proposer), "another one proposes");
-        let proposed = Proposed { time: self.now, proposer, round };
+        let proposed = Proposed::new(self.now, proposer, round);
         let listed = std::slice::from_ref(transaction);
         let (chain, _) = replica::chain_store::ChainStore::open(
             Arc::new(MemoryStore::new()),

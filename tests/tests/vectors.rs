@@ -13,7 +13,7 @@ use genesis::{
 use ledger_core::{
     audit::{Auditor, Checkpoint, Manifest, RecordReader, Verdict, archive_file_name, record},
     block::CertifiedBlock,
-    codec::{List, decode, encode},
+    codec::{Always, List, decode, encode},
     consensus::{QuorumCertificate, Verified, Vote, VoteKind},
     crypto::{Digest, KeyPurpose, SecretKey},
     fund::{
@@ -130,11 +130,11 @@ impl Chain {
         let transactions: Vec<_> =
             said.into_iter().map(|(author, action)| self.sign(author, action)).collect();
         let height = self.state.tip().height.next();
-        let proposed = Proposed {
-            time: TimestampMs::new(CREATED_MS + 1_000 * height.get()),
-            proposer: self.state.validators().proposer(height, Round::ZERO),
-            round: Round::ZERO,
-        };
+        let proposed = Proposed::new(
+            TimestampMs::new(CREATED_MS + 1_000 * height.get()),
+            self.state.validators().proposer(height, Round::ZERO),
+            Round::ZERO,
+        );
         let executed = execute(
             self.state.clone(),
             &self.history,
@@ -159,6 +159,7 @@ impl Chain {
             (index, signed.signed().signature)
         });
         let certificate = QuorumCertificate {
+            kind: Always,
             height,
             round: Round::ZERO,
             block: executed.hash,

@@ -13,7 +13,7 @@ use super::{
     validator::ValidatorSet,
 };
 use crate::{
-    codec::List,
+    codec::{Always, List},
     crypto::{BlockHash, ChainId},
     types::{Height, Round, ValidatorIndex},
 };
@@ -479,7 +479,7 @@ impl State {
     pub(super) fn certificate(&self, round: Round, block: BlockHash) -> Option<QuorumCertificate> {
         let precommits = &self.rounds.get(&round)?.precommits;
         let signatures = List::new(precommits.signatures_for(block)).ok()?;
-        Some(QuorumCertificate { height: self.height, round, block, signatures })
+        Some(QuorumCertificate { kind: Always, height: self.height, round, block, signatures })
     }
 
     pub(super) fn polka(&self) -> Option<Polka> {

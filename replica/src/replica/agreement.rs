@@ -188,7 +188,7 @@ impl Replica {
         };
         let height = self.consensus().height();
         let picked = self.mempool.pick(limit);
-        let proposed = Proposed { time: self.block_time(), proposer, round };
+        let proposed = Proposed::new(self.block_time(), proposer, round);
         let built =
             self.proposals.build(&self.state, &self.store, proposed, &self.evidence, &picked);
         let Some((block, refused)) = built else { return };
