@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod chain_store;
+mod event;
 mod mempool;
 mod message;
 mod node;
@@ -18,10 +19,8 @@ mod replica;
 pub mod store;
 mod sync;
 
+pub use event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write};
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
 pub use message::{Decided, PeerMessage, Road, TransactionBytes};
 pub use node::{NodeId, NodeInfo};
-pub use replica::{
-    Action, Config, Equivocation, Event, JobId, Outcome, Peer, Replica, RequestId, Standing, Start,
-    Write,
-};
+pub use replica::{Equivocation, Peer, Replica, Standing};

@@ -11,19 +11,18 @@ mod exchange;
 
 use crate::{
     chain_store::ChainStore,
+    event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write},
     mempool::Mempool,
     message::{
         BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, EARLY_HEIGHTS_MAX, PUSH_BYTES_MAX, PUSH_MAX,
-        PeerMessage, Road, TransactionBytes,
+        PeerMessage, TransactionBytes,
     },
     node::{NodeId, NodeInfo},
     proposal::{Lacks, Proposals, judge_fresh},
     recent::Recent,
-    store::Change,
     sync::Sync,
 };
 use admission::in_batches;
-use genesis::Genesis;
 use ledger_core::{
     block::{BLOCK_BYTES_MAX, BlockOutline, CertifiedBlock, evidence_hash},
     codec::{List, decode, encode},
@@ -32,7 +31,7 @@ use ledger_core::{
         QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy, ToPersist, ToSign,
         ValidationRequest, Validity, VerifiedMessage, VoteKind,
     },
-    crypto::{BatchItem, BlockHash, ChainId, EntryHash, PublicKey, SecretKey, TransactionId},
+    crypto::{BlockHash, ChainId, EntryHash, PublicKey, SecretKey, TransactionId},
     ledger::{Executed, Proposed, State},
     refusal::Refusal,
     transaction::{ReceivedTransaction, TRANSACTION_VERSION, VerifiedTransaction},
@@ -69,148 +68,6 @@ const REQUESTS_MAX: usize = 20_000;
 /// Transactions that a proposer takes into one block.
 const PROPOSE_MAX: usize = ledger_core::block::BLOCK_TRANSACTIONS_MAX;
 
-/// Names a submission, so that its answer finds back.
-pub type RequestId = u64;
-/// Names something to make durable.
-pub type JobId = u64;
-
-impl Standing {
-    /// How many rounds ended without a decision since `before`.
-    #[must_use]
-    pub fn rounds_after(&self, before: &Self) -> u64 {
-        if self.height != before.height {
-            return 0;
-        }
-        u64::from(self.round.get().saturating_sub(before.round.get()))
-    }
-}
-
-/// What a replica is told at its start.
-pub struct Config {
-    /// The founding document.
-    pub genesis: Genesis,
-    /// Which of its nodes this is.
-    pub me: NodeId,
-    /// The key that votes; `None` for a node that only follows.
-    pub key: Option<SecretKey>,
-    /// Random bytes that nobody else knows.
-    pub entropy: [u8; 32],
-}
-
-/// What can happen to a node.
-#[derive(Debug)]
-pub enum Event {
-    /// Time has passed.
-    Tick,
-    /// A client hands in a transaction.
-    Submit {
-        /// To find back.
-        request: RequestId,
-        /// The signed bytes.
-        bytes: Vec<u8>,
-    },
-    /// A connection to a node stands.
-    Connected(NodeId),
-    /// The last connection to a node is gone.
-    Disconnected(NodeId),
-    /// A node says something.
-    Received {
-        /// Which node.
-        from: NodeId,
-        /// The bytes of a [`PeerMessage`].
-        bytes: Vec<u8>,
-    },
-    /// Somebody says that a height is decided. Only a hint: blocks are asked for and checked.
-    Announced(Height),
-    /// The answer to [`Action::CheckSignatures`].
-    SignaturesChecked(Vec<bool>),
-    /// [`Action::Persist`] is durable.
-    Persisted(JobId),
-}
-
-/// Something to make durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Write {
-    /// Into the store, as one atomic batch.
-    Store(Vec<Change>),
-    /// Into the vote guard.
-    Guard(Vec<u8>),
-}
-
-/// The answer to a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Taken in; decided later.
-    Pending(TransactionId),
-    /// In the ledger.
-    Decided {
-        /// Which.
-        id: TransactionId,
-        /// Its block.
-        height: Height,
-        /// Its place in the log.
-        log_index: LogIndex,
-    },
-    /// Not taken, or dropped later.
-    Refused(Refusal),
-}
-
-/// What a node must do.
-#[derive(Debug)]
-pub enum Action {
-    /// Send a message to a node. It may get lost.
-    Send {
-        /// To whom.
-        to: NodeId,
-        /// On which road.
-        road: Road,
-        /// The bytes of a [`PeerMessage`].
-        bytes: std::sync::Arc<[u8]>,
-    },
-    /// Verify signatures, then [`Event::SignaturesChecked`]. Only one batch is out at a time.
-    CheckSignatures(Vec<BatchItem>),
-    /// Make durable, in order, then [`Event::Persisted`].
-    Persist {
-        /// To find back.
-        job: JobId,
-        /// What.
-        writes: Vec<Write>,
-    },
-    /// Tell a client. A request gets [`Outcome::Pending`] first and a final outcome later, or only that.
-    Answer {
-        /// Which request.
-        request: RequestId,
-        /// What.
-        outcome: Outcome,
-    },
-    /// Tell every node that a height is decided ([`Event::Announced`] there).
-    Announce(Height),
-    /// A block is applied: tell whoever follows here.
-    Applied {
-        /// Its height.
-        height: Height,
-        /// Its name.
-        hash: BlockHash,
-        /// How many entries it has.
-        entries: usize,
-    },
-    /// Tell the operator.
-    Alarm(String),
-}
-
-/// What a replica starts from.
-pub struct Start {
-    /// The chain on disk.
-    pub chain: ChainStore,
-    /// The state on disk.
-    pub state: State,
-    /// The guard record on disk.
-    pub guard: Option<GuardRecord>,
-    /// Without a record: whether the guard says that nothing was ever signed. Else it is lost, and what was
-    /// signed is forgotten.
-    pub nothing_signed: bool,
-}
-
 enum Job {
     Release(Box<ToPersist>, Vec<BlockHash>),
     Decided(Box<Executed>, QuorumCertificate),
@@ -236,6 +93,17 @@ pub struct Peer {
     pub precommitted: Height,
     /// How far our clock is ahead of its.
     pub clock_offset_ms: Option<i64>,
+}
+
+impl Standing {
+    /// How many rounds ended without a decision since `before`.
+    #[must_use]
+    pub fn rounds_after(&self, before: &Self) -> u64 {
+        if self.height != before.height {
+            return 0;
+        }
+        u64::from(self.round.get().saturating_sub(before.round.get()))
+    }
 }
 
 /// Where consensus is, and since when.
