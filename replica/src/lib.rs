@@ -10,6 +10,7 @@
 
 pub mod chain_store;
 mod event;
+mod journal;
 mod mempool;
 mod message;
 mod node;

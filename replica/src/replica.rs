@@ -12,6 +12,7 @@ mod exchange;
 use crate::{
     chain_store::ChainStore,
     event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write},
+    journal::{Job, Journal},
     mempool::Mempool,
     message::{
         BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, EARLY_HEIGHTS_MAX, PUSH_BYTES_MAX, PUSH_MAX,
@@ -28,8 +29,8 @@ use ledger_core::{
     codec::{List, decode, encode},
     consensus::{
         self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
-        QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy, ToPersist, ToSign,
-        ValidationRequest, Validity, VerifiedMessage, VoteKind,
+        QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy, ToSign, ValidationRequest,
+        Validity, VerifiedMessage, VoteKind,
     },
     crypto::{BlockHash, ChainId, EntryHash, PublicKey, SecretKey, TransactionId},
     ledger::{Executed, Proposed, State},
@@ -67,11 +68,6 @@ const EVIDENCE_MAX: usize = 64;
 const REQUESTS_MAX: usize = 20_000;
 /// Transactions that a proposer takes into one block.
 const PROPOSE_MAX: usize = ledger_core::block::BLOCK_TRANSACTIONS_MAX;
-
-enum Job {
-    Release(Box<ToPersist>, Vec<BlockHash>),
-    Decided(Box<Executed>, QuorumCertificate),
-}
 
 enum Source {
     Client(RequestId),
@@ -197,8 +193,7 @@ pub struct Replica {
     /// What came before this and still waits is pushed again.
     push_again_before: u64,
 
-    jobs: VecDeque<(JobId, Job)>,
-    next_job: JobId,
+    journal: Journal,
     inputs: VecDeque<Input>,
     actions: Vec<Action>,
     now: TimestampMs,
@@ -313,8 +308,7 @@ impl Replica {
             rechecked: TransactionId::default(),
             to_push: Vec::new(),
             push_again_before: 0,
-            jobs: VecDeque::new(),
-            next_job: 0,
+            journal: Journal::default(),
             inputs: VecDeque::new(),
             actions: Vec::new(),
             now,

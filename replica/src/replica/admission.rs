@@ -161,7 +161,7 @@ impl Replica {
             return self.answer_decided(request, id, log_index);
         }
         // What builds on others of the same author that still wait cannot be judged alone.
-        let judged = !self.is_storing()
+        let judged = !self.journal.is_storing()
             && !self.mempool.has_author(author)
             && !self.mempool.contains_id(&id);
         if judged

@@ -112,16 +112,12 @@ impl Replica {
     }
 
     pub(super) fn persist(&mut self, writes: Vec<Write>, then: Job) {
-        let job = self.next_job;
-        self.next_job += 1;
-        self.jobs.push_back((job, then));
-        self.actions.push(Action::Persist { job, writes });
+        let action = self.journal.begin(writes, then);
+        self.actions.push(action);
     }
 
     pub(super) fn persisted(&mut self, job: JobId) {
-        let (expected, then) = self.jobs.pop_front().expect("a job was under way");
-        assert_eq!(job, expected, "jobs end in the order in which they began");
-        match then {
+        match self.journal.finish(job) {
             Job::Release(to_persist, bodies) => {
                 self.proposals.durable.extend(bodies);
                 for message in to_persist.persisted() {
@@ -153,7 +149,7 @@ impl Replica {
     }
 
     pub(super) fn wake_if_there_is_reason(&mut self) {
-        let waiting = self.consensus().is_waiting() && self.jobs.is_empty();
+        let waiting = self.consensus().is_waiting() && self.journal.is_idle();
         if !waiting || self.inputs.iter().any(|input| matches!(input, Input::Wake)) {
             return;
         }
@@ -166,7 +162,7 @@ impl Replica {
     /// Answers consensus when it asked for a block, at once or as soon as there is a reason for one.
     pub(super) fn build_if_there_is_reason(&mut self) {
         // The store may be a block ahead of the state until the replica hears that it is durable.
-        if self.is_storing() {
+        if self.journal.is_storing() {
             return;
         }
         let (Some(round), Some(proposer)) = (self.build_wanted, self.consensus().me()) else {
@@ -214,7 +210,7 @@ impl Replica {
     /// Judges what consensus waits for, as far as bodies are there.
     pub(super) fn judge_wanted(&mut self) {
         // A block judged against a state and a newer store is not judged: its own transactions are there.
-        if self.is_storing() {
+        if self.journal.is_storing() {
             return;
         }
         let wanted = std::mem::take(&mut self.proposals.wanted);
@@ -264,7 +260,7 @@ impl Replica {
     }
 
     pub(super) fn decide(&mut self, certificate: &QuorumCertificate) {
-        if self.is_storing() {
+        if self.journal.is_storing() {
             // Block sync was first: the block of this very height is on its way to the disk.
             return;
         }
@@ -285,7 +281,7 @@ impl Replica {
 
     /// Decides what a certificate of this height proves, as soon as the body is here (C2).
     pub(super) fn finish_certified(&mut self) {
-        if self.is_storing() {
+        if self.journal.is_storing() {
             return;
         }
         let mempool = &self.mempool;

@@ -52,7 +52,7 @@ impl Replica {
         let peer = &mut self.peers[from];
         peer.height = peer.height.max(Some(height.saturating_add(Height::new(1))));
         let next = self.next_height();
-        if height < next || height == next && self.is_storing() {
+        if height < next || height == next && self.journal.is_storing() {
             return;
         }
         if height > next {
@@ -93,7 +93,7 @@ impl Replica {
             .copied()
             .take(BLOCK_TRANSACTIONS_MAX)
             .collect();
-        if absent.is_empty() || self.is_storing() {
+        if absent.is_empty() || self.journal.is_storing() {
             return;
         }
         let message = PeerMessage::GetTransactions(List::new(absent).unwrap_or_default());
@@ -162,12 +162,12 @@ impl Replica {
             return;
         }
         let mut next = self.next_height();
-        if self.is_storing() {
+        if self.journal.is_storing() {
             next = next.next();
         }
         let candidates = self.candidates();
         if candidates.iter().all(|one| one.last < next) {
-            if !self.is_storing() {
+            if !self.journal.is_storing() {
                 self.behind = None;
                 self.sync.rest();
             }
@@ -241,7 +241,7 @@ impl Replica {
 
     /// Replays the next block that has come, once the one before it is durable.
     pub(super) fn replay_next(&mut self) {
-        if self.is_storing() {
+        if self.journal.is_storing() {
             return;
         }
         let Some((from, bytes)) = self.sync.pop(self.next_height()) else { return };
@@ -266,9 +266,5 @@ impl Replica {
     pub(super) fn blame(&mut self, node: NodeId, what: &str) {
         let text = format!("{} {what}", self.nodes[node].name);
         self.alarm(text);
-    }
-
-    pub(super) fn is_storing(&self) -> bool {
-        self.jobs.iter().any(|(_, job)| matches!(job, Job::Decided(..)))
     }
 }

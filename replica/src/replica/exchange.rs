@@ -251,7 +251,8 @@ impl Replica {
             });
         }
         let height = self.consensus().height();
-        let wanted = if self.is_storing() { Vec::new() } else { self.proposals.wanted.clone() };
+        let wanted =
+            if self.journal.is_storing() { Vec::new() } else { self.proposals.wanted.clone() };
         for request in wanted {
             let block = request.block;
             let Err(lacks) = self.judge(&request) else { continue };
