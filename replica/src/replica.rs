@@ -19,6 +19,7 @@ use crate::{
         PeerMessage, TransactionBytes,
     },
     node::{NodeId, NodeInfo},
+    peers::{Peer, Peers},
     proposal::{Lacks, Proposals, judge_fresh},
     recent::Recent,
     sync::Sync,
@@ -74,23 +75,6 @@ enum Source {
     Peer,
 }
 
-/// What is known of another node.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Whether there is a connection.
-    pub connected: bool,
-    /// Since when there is one, or none.
-    pub since: TimestampMs,
-    /// When it last said something.
-    pub heard: Option<TimestampMs>,
-    /// The height it last said it decides. Its word only.
-    pub height: Option<Height>,
-    /// The highest height at which its precommit has come from it.
-    pub precommitted: Height,
-    /// How far our clock is ahead of its.
-    pub clock_offset_ms: Option<i64>,
-}
-
 impl Standing {
     /// How many rounds ended without a decision since `before`.
     #[must_use]
@@ -134,9 +118,7 @@ pub struct Equivocation {
 /// One node of the chain.
 pub struct Replica {
     chain: ChainId,
-    me: NodeId,
     key: Option<SecretKey>,
-    nodes: Vec<NodeInfo>,
     timeouts: TimeoutPolicy,
     entropy: [u8; 32],
 
@@ -153,7 +135,7 @@ pub struct Replica {
     mempool: Mempool,
     sync: Sync,
 
-    peers: Vec<Peer>,
+    peers: Peers,
     standing: Standing,
     /// What the ledger says of validators that signed twice, by validator.
     equivocations: Vec<Equivocation>,
@@ -223,6 +205,7 @@ impl Replica {
             .iter()
             .map(|node| NodeInfo { name: node.name.clone(), validator: validator_of(node.member) })
             .collect();
+        let node_count = nodes.len();
         let my_index = nodes[me].validator.filter(|_| key.is_some());
         let height = start.state.tip().height.next();
         let (consensus, effects) = consensus::State::restore(
@@ -245,20 +228,11 @@ impl Replica {
         for block in start.chain.bodies(height).unwrap_or_default() {
             proposals.restore(&start.state, &block, &entropy);
         }
-        let peer = Peer {
-            connected: false,
-            since: now,
-            heard: None,
-            height: None,
-            precommitted: Height::ZERO,
-            clock_offset_ms: None,
-        };
         let mut recent = Recent::default();
         let tip = start.state.tip().height;
         if let Ok(Some(CertifiedBlock { block, certificate })) = start.chain.block(tip) {
-            recent.restore(&block, certificate, now, nodes.len());
+            recent.restore(&block, certificate, now, node_count);
         }
-        let peers = vec![peer; nodes.len()];
         let standing = Standing {
             height,
             round: consensus.round(),
@@ -269,7 +243,6 @@ impl Replica {
         };
         let mut replica = Self {
             chain: genesis.chain,
-            me,
             key,
             timeouts: genesis.timeouts,
             entropy,
@@ -282,13 +255,12 @@ impl Replica {
             build_wanted: None,
             evidence: Vec::new(),
             mempool: Mempool::default(),
-            sync: Sync::new(peers.len()),
+            sync: Sync::new(node_count),
             recent,
-            peers,
+            peers: Peers::new(me, nodes, now),
             standing,
             equivocations: Vec::new(),
             signed_elsewhere: None,
-            nodes,
             early: Vec::new(),
             early_outlines: BTreeMap::new(),
             early_decided: BTreeMap::new(),
@@ -328,13 +300,12 @@ impl Replica {
             Event::Tick => {}
             Event::Submit { request, bytes } => self.submit(request, bytes),
             Event::Connected(node) => {
-                self.set_connected(node, true);
+                self.peers.set_connected(node, true, self.now);
                 self.next_view = self.now;
                 self.next_retry = self.now;
             }
             Event::Disconnected(node) => {
-                self.set_connected(node, false);
-                self.peers[node].clock_offset_ms = None;
+                self.peers.set_connected(node, false, self.now);
                 self.sync.disconnected(node);
             }
             Event::Received { from, bytes } => self.receive(from, &bytes),
@@ -346,14 +317,6 @@ impl Replica {
         self.settle();
         self.note_standing();
         std::mem::take(&mut self.actions)
-    }
-
-    fn set_connected(&mut self, node: NodeId, connected: bool) {
-        let peer = &mut self.peers[node];
-        if peer.connected != connected {
-            peer.connected = connected;
-            peer.since = self.now;
-        }
     }
 
     fn note_standing(&mut self) {
@@ -430,19 +393,20 @@ impl Replica {
     /// The nodes of the chain.
     #[must_use]
     pub fn nodes(&self) -> &[NodeInfo] {
-        &self.nodes
+        self.peers.nodes()
     }
 
     /// Whether a node is connected, and the height it last said it decides.
     #[must_use]
     pub fn peer(&self, node: NodeId) -> (bool, Option<Height>) {
-        (self.peers[node].connected, self.peers[node].height)
+        let peer = self.peers.get(node);
+        (peer.connected, peer.height)
     }
 
     /// All that is known of a node.
     #[must_use]
     pub fn peer_facts(&self, node: NodeId) -> &Peer {
-        &self.peers[node]
+        self.peers.get(node)
     }
 
     /// Since when consensus stands where it stands.
@@ -512,22 +476,16 @@ impl Replica {
     /// How far this clock is ahead of the median of the peers', as far as they are heard.
     #[must_use]
     pub fn clock_offset_ms(&self) -> Option<i64> {
-        let mut offsets: Vec<_> = self.peers.iter().filter_map(|p| p.clock_offset_ms).collect();
-        offsets.sort_unstable();
-        offsets.get(offsets.len() / 2).copied()
+        self.peers.clock_offset_ms()
     }
 
     /// Members whose message is missing: for the current step, or for recovery after a start.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
-        let lacking = match &self.recovery {
+        let lacking: Vec<_> = match &self.recovery {
             Some(recovery) => recovery.unanswered().collect(),
             None => self.consensus().waiting_for(),
         };
-        let name = |index: ValidatorIndex| {
-            let node = self.nodes.iter().find(|node| node.validator == Some(index));
-            node.map_or_else(|| format!("validator {index}"), |node| node.name.clone())
-        };
-        lacking.into_iter().map(name).collect()
+        lacking.into_iter().map(|index| self.peers.name_of_validator(index)).collect()
     }
 }

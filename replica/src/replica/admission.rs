@@ -82,7 +82,7 @@ impl Replica {
         for TransactionBytes(bytes) in list.into_vec() {
             let Ok(transaction) = ReceivedTransaction::decode(&bytes) else {
                 // Honest nodes pass on only what they have verified.
-                self.alarm(format!("{} sent a malformed transaction", self.nodes[from].name));
+                self.blame(from, "sent a malformed transaction");
                 return;
             };
             let entry = transaction.entry();

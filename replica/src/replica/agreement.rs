@@ -318,8 +318,9 @@ impl Replica {
         }
         // Validators learn of a block by deciding it. One voice is enough for those that follow, and the
         // regular exchange of views tells them if it fails.
-        let followed = self.nodes.iter().any(|node| node.validator.is_none());
-        if followed && self.consensus().me() == Some(executed.header.proposer) {
+        if self.peers.are_followers_there()
+            && self.consensus().me() == Some(executed.header.proposer)
+        {
             self.actions.push(Action::Announce(height));
         }
         for (deadline, why) in &executed.stuck {
@@ -329,7 +330,7 @@ impl Replica {
             ));
         }
         let (header, entries) = (executed.header, &executed.entries);
-        self.recent.add(header, entries, certificate, self.now, self.nodes.len());
+        self.recent.add(header, entries, certificate, self.now, self.peers.nodes().len());
         self.state = executed.state;
         self.note_equivocations();
         self.proposals = Proposals::default();
@@ -362,7 +363,7 @@ impl Replica {
         self.next_view = self.now.after(VIEW_INTERVAL_AWAKE);
         self.behind = self.behind.filter(|_| self.sync.is_busy());
         self.replay_next();
-        if self.is_anybody_ahead() {
+        if self.peers.is_anybody_beyond(self.next_height()) {
             self.fall_behind();
         }
     }

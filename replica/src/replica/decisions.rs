@@ -4,7 +4,7 @@
 //! Source: docs/protocol.md C1 to C4.
 
 use super::*;
-use crate::sync::{Candidate, Range};
+use crate::sync::Range;
 use ledger_core::{block::BLOCK_TRANSACTIONS_MAX, receipt::CertifiedHeader, replay::replay};
 
 impl Replica {
@@ -18,15 +18,8 @@ impl Replica {
         if self.recent.wake_at().is_none_or(|at| at > self.now) {
             return;
         }
-        let peers = &self.peers;
-        let lags = |node: &NodeId| {
-            *node != self.me && peers[*node].connected && self.nodes[*node].validator.is_some()
-        };
-        let validators: Vec<_> = (0..self.nodes.len()).filter(lags).collect();
-        let has_it = |node: NodeId, height: Height| {
-            let peer = &peers[node];
-            peer.precommitted >= height || peer.height.is_some_and(|at| at > height)
-        };
+        let validators: Vec<_> = self.peers.connected_validators().collect();
+        let has_it = |node, height| self.peers.has_decided(node, height);
         for (node, decided) in self.recent.pass_on(self.now, &validators, has_it) {
             self.send(node, &PeerMessage::Decided(Box::new(decided)));
         }
@@ -34,7 +27,7 @@ impl Replica {
 
     /// A validator says that it still decides a height that is decided here.
     pub(super) fn pass_on_to(&mut self, node: NodeId, height: Height) {
-        if self.nodes[node].validator.is_some()
+        if self.peers.validator(node).is_some()
             && let Some(decided) = self.recent.answer_to(node, height, self.now)
         {
             self.send(node, &PeerMessage::Decided(Box::new(decided)));
@@ -49,8 +42,7 @@ impl Replica {
         if !whole || header.height != height || header.hash() != decided.certificate.block {
             return self.blame(from, "passed on a certificate and another block");
         }
-        let peer = &mut self.peers[from];
-        peer.height = peer.height.max(Some(height.saturating_add(Height::new(1))));
+        self.peers.is_at_least_at(from, height.saturating_add(Height::new(1)));
         let next = self.next_height();
         if height < next || height == next && self.journal.is_storing() {
             return;
@@ -97,13 +89,7 @@ impl Replica {
             return;
         }
         let message = PeerMessage::GetTransactions(List::new(absent).unwrap_or_default());
-        let has_it = |node: &NodeId| {
-            let peer = &self.peers[*node];
-            self.nodes[*node].validator.is_some()
-                && peer.connected
-                && peer.height.is_some_and(|at| at > height)
-        };
-        let nodes: Vec<_> = (0..self.nodes.len()).filter(has_it).collect();
+        let nodes = self.peers.validators_beyond(height);
         let waited = self.now.get().saturating_sub(self.proposals.arrived(&block, self.now).get());
         let turn = usize::try_from(waited / RETRY_INTERVAL.get()).unwrap_or(0);
         let count = self.more_than_faulty().min(nodes.len());
@@ -131,31 +117,6 @@ impl Replica {
         self.behind = self.behind.or(Some(self.now.after(BEHIND_GRACE)));
     }
 
-    /// Whether a connected node says that it has the next block.
-    pub(super) fn is_anybody_ahead(&self) -> bool {
-        let next = self.next_height();
-        self.peers.iter().any(|peer| peer.connected && peer.height.is_some_and(|at| at > next))
-    }
-
-    /// Who says to have blocks, and the last of them.
-    fn candidates(&self) -> Vec<Candidate> {
-        let candidate = |node: NodeId| {
-            let peer = &self.peers[node];
-            let said = peer.height.map_or(Height::ZERO, |at| at.saturating_sub(Height::new(1)));
-            let announced = self.nodes[node].validator.map_or(Height::ZERO, |_| self.announced);
-            (node != self.me && peer.connected)
-                .then(|| Candidate { node, last: said.max(announced) })
-        };
-        let mut all: Vec<_> = (0..self.nodes.len()).filter_map(candidate).collect();
-        // Of validators only some may lie; others are asked where no validator has anything.
-        let next = self.next_height();
-        let votes = |one: &Candidate| self.nodes[one.node].validator.is_some();
-        if all.iter().any(|one| votes(one) && one.last >= next) {
-            all.retain(votes);
-        }
-        all
-    }
-
     /// Asks for blocks while this node is behind (C3).
     pub(super) fn catch_up(&mut self) {
         if self.behind.is_none_or(|at| at > self.now) {
@@ -165,7 +126,7 @@ impl Replica {
         if self.journal.is_storing() {
             next = next.next();
         }
-        let candidates = self.candidates();
+        let candidates = self.peers.candidates(self.next_height(), self.announced);
         if candidates.iter().all(|one| one.last < next) {
             if !self.journal.is_storing() {
                 self.behind = None;
@@ -221,7 +182,7 @@ impl Replica {
             return;
         }
         // What it says of itself now is newer than its last view.
-        self.peers[from].height = Some(last.saturating_add(Height::new(1)));
+        self.peers.is_at(from, last.saturating_add(Height::new(1)));
         if last < self.announced {
             self.announced = Height::ZERO;
         }
@@ -264,7 +225,7 @@ impl Replica {
     }
 
     pub(super) fn blame(&mut self, node: NodeId, what: &str) {
-        let text = format!("{} {what}", self.nodes[node].name);
+        let text = format!("{} {what}", self.peers.name(node));
         self.alarm(text);
     }
 }

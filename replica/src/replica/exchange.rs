@@ -5,24 +5,11 @@ use super::*;
 
 impl Replica {
     pub(super) fn send(&mut self, to: NodeId, message: &PeerMessage) {
-        if to != self.me && self.peers[to].connected {
-            let bytes = encode(message).into();
-            self.actions.push(Action::Send { to, road: message.road(), bytes });
-        }
-    }
-
-    pub(super) fn send_to(&mut self, message: &PeerMessage, receives: impl Fn(&NodeInfo) -> bool) {
-        let bytes: std::sync::Arc<[u8]> = encode(message).into();
-        for to in 0..self.nodes.len() {
-            if to != self.me && self.peers[to].connected && receives(&self.nodes[to]) {
-                let road = message.road();
-                self.actions.push(Action::Send { to, road, bytes: bytes.clone() });
-            }
-        }
+        self.actions.extend(self.peers.send(to, message));
     }
 
     pub(super) fn send_to_validators(&mut self, message: &PeerMessage) {
-        self.send_to(message, |node| node.validator.is_some());
+        self.actions.extend(self.peers.send_to_validators(message));
     }
 
     pub(super) fn alarm(&mut self, text: String) {
@@ -33,12 +20,10 @@ impl Replica {
         let message: PeerMessage = match decode(bytes) {
             Ok(message) => message,
             Err(error) => {
-                let name = &self.nodes[from].name;
-                let text = format!("{name} sent a message that cannot be read: {error}");
-                return self.alarm(text);
+                return self.blame(from, &format!("sent a message that cannot be read: {error}"));
             }
         };
-        self.peers[from].heard = Some(self.now);
+        self.peers.heard(from, self.now);
         match message {
             PeerMessage::Consensus(message) => self.take_consensus(from, message),
             PeerMessage::View { view, clock } => self.take_view(from, &view, clock),
@@ -58,9 +43,8 @@ impl Replica {
             }
             PeerMessage::Decided(decided) => self.take_decided(from, *decided),
             PeerMessage::RecoveryQuestion => {
-                let latest = self.nodes[from]
-                    .validator
-                    .and_then(|index| self.consensus().latest_from(index));
+                let index = self.peers.validator(from);
+                let latest = index.and_then(|index| self.consensus().latest_from(index));
                 self.send(from, &PeerMessage::RecoveryAnswer(latest));
             }
             PeerMessage::RecoveryAnswer(latest) => self.take_recovery_answer(from, latest),
@@ -69,17 +53,16 @@ impl Replica {
 
     pub(super) fn take_consensus(&mut self, from: NodeId, message: Message) {
         let height = self.consensus().height();
-        let peer = &mut self.peers[from];
         if message.height() > height {
             // It has decided what this node decides; its next view may come much later.
-            peer.height = peer.height.max(Some(message.height()));
+            self.peers.is_at_least_at(from, message.height());
         }
         if let Message::Vote(signed) = &message
             && signed.message.kind == VoteKind::Precommit
             && signed.message.block.is_some()
-            && self.nodes[from].validator == Some(signed.message.validator)
+            && self.peers.validator(from) == Some(signed.message.validator)
         {
-            peer.precommitted = peer.precommitted.max(signed.message.height);
+            self.peers.precommitted(from, signed.message.height);
         }
         if message.height() > height {
             self.fall_behind();
@@ -107,10 +90,8 @@ impl Replica {
     }
 
     pub(super) fn take_view(&mut self, from: NodeId, view: &consensus::View, clock: TimestampMs) {
-        let ours = i64::try_from(self.now.get()).unwrap_or(i64::MAX);
-        let theirs = i64::try_from(clock.get()).unwrap_or(i64::MAX);
-        self.peers[from].clock_offset_ms = Some(ours.saturating_sub(theirs));
-        self.peers[from].height = Some(view.height);
+        self.peers.shows_clock(from, self.now, clock);
+        self.peers.is_at(from, view.height);
         let height = self.consensus().height();
         if view.height > height {
             return self.fall_behind();
@@ -123,7 +104,7 @@ impl Replica {
             self.send(from, &PeerMessage::Consensus(message));
         }
         if view.step != Step::Waiting
-            && let Some(validator) = self.nodes[from].validator
+            && let Some(validator) = self.peers.validator(from)
         {
             self.inputs.push_back(Input::PeerAwake { height, validator });
         }
@@ -178,12 +159,11 @@ impl Replica {
     }
 
     pub(super) fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
-        let (Some(recovery), Some(index)) = (&mut self.recovery, self.nodes[from].validator) else {
+        let (Some(recovery), Some(index)) = (&mut self.recovery, self.peers.validator(from)) else {
             return;
         };
         if let Err(error) = recovery.on_answer(index, latest.as_ref()) {
-            let text = format!("{} answered recovery wrongly: {error}", self.nodes[from].name);
-            return self.alarm(text);
+            return self.blame(from, &format!("answered recovery wrongly: {error}"));
         }
         self.check_permit();
     }
@@ -240,15 +220,17 @@ impl Replica {
     /// Tells every node what this one has; following nodes learn of new blocks by it.
     pub(super) fn send_view(&mut self) {
         let view = self.consensus().view();
-        self.send_to(&PeerMessage::View { view, clock: self.now }, |_| true);
+        let message = PeerMessage::View { view, clock: self.now };
+        self.actions.extend(self.peers.send_to(&message, |_| true));
     }
 
     pub(super) fn ask_again(&mut self) {
         if let Some(recovery) = &self.recovery {
             let silent: BTreeSet<_> = recovery.unanswered().collect();
-            self.send_to(&PeerMessage::RecoveryQuestion, |node| {
+            let questions = self.peers.send_to(&PeerMessage::RecoveryQuestion, |node| {
                 node.validator.is_some_and(|index| silent.contains(&index))
             });
+            self.actions.extend(questions);
         }
         let height = self.consensus().height();
         let wanted =
@@ -280,11 +262,8 @@ impl Replica {
     /// one each time.
     fn one_to_ask(&self, request: &ValidationRequest) -> Option<NodeId> {
         let proposer = self.state.validators().proposer(self.consensus().height(), request.round);
-        let connected = (0..self.nodes.len()).filter(|node| {
-            *node != self.me && self.peers[*node].connected && self.nodes[*node].validator.is_some()
-        });
-        let mut candidates: Vec<_> = connected.collect();
-        candidates.sort_by_key(|node| self.nodes[*node].validator != Some(proposer));
+        let mut candidates: Vec<_> = self.peers.connected_validators().collect();
+        candidates.sort_by_key(|node| self.peers.validator(*node) != Some(proposer));
         let arrived = self.proposals.arrived(&request.block, self.now);
         let waited = self.now.get().saturating_sub(arrived.get()) / RETRY_INTERVAL.get();
         let turn = usize::try_from(waited).unwrap_or(0);
