@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 pub mod chain_store;
+mod early;
 mod event;
 mod journal;
 mod mempool;

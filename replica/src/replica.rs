@@ -11,12 +11,13 @@ mod exchange;
 
 use crate::{
     chain_store::ChainStore,
+    early::{Early, Played},
     event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write},
     journal::{Job, Journal},
     mempool::Mempool,
     message::{
-        BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, EARLY_HEIGHTS_MAX, PUSH_BYTES_MAX, PUSH_MAX,
-        PeerMessage, TransactionBytes,
+        BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, PUSH_BYTES_MAX, PUSH_MAX, PeerMessage,
+        TransactionBytes,
     },
     node::{NodeId, NodeInfo},
     peers::{Peer, Peers},
@@ -61,8 +62,6 @@ const BATCH_MAX: usize = 2_048;
 const CHECK_DELAY: DurationMs = DurationMs::new(200);
 /// Most transactions that wait for a signature check.
 const UNVERIFIED_MAX: usize = 50_000;
-/// Most messages kept for coming heights while a block is being stored.
-const EARLY_MESSAGES_MAX: usize = 512;
 /// Most evidence kept for coming blocks.
 const EVIDENCE_MAX: usize = 64;
 /// Most clients that wait for an answer.
@@ -143,12 +142,7 @@ pub struct Replica {
     signed_elsewhere: Option<TimestampMs>,
     /// The last blocks, for those who lag by a few.
     recent: Recent,
-    /// Messages of coming heights, and when they came.
-    early: Vec<(TimestampMs, Message)>,
-    /// Outlines of coming heights, the last one of each node.
-    early_outlines: BTreeMap<(Height, NodeId), BlockOutline>,
-    /// Decisions of coming heights, the last one of each node.
-    early_decided: BTreeMap<(Height, NodeId), Decided>,
+    early: Early,
     /// Since when blocks are asked for, or when that begins unless the height is decided by then.
     behind: Option<TimestampMs>,
     /// The newest height that was announced, as far as nobody has denied it.
@@ -261,9 +255,7 @@ impl Replica {
             standing,
             equivocations: Vec::new(),
             signed_elsewhere: None,
-            early: Vec::new(),
-            early_outlines: BTreeMap::new(),
-            early_decided: BTreeMap::new(),
+            early: Early::default(),
             behind: None,
             announced: Height::ZERO,
             round_since: now,

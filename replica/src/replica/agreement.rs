@@ -347,17 +347,16 @@ impl Replica {
         let validators = (**self.state.validators()).clone();
         let me = self.consensus().me();
         self.inputs.push_back(Input::HeightStarted { height: height.next(), validators, me });
-        for (at, message) in std::mem::take(&mut self.early) {
-            if message.height() > height.next() {
-                self.early.push((at, message));
-            } else if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
+        let Played { messages, outlines, decided } = self.early.play(height.next());
+        for (at, message) in messages {
+            if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
                 self.take_verified(verified, at);
             }
         }
-        for ((_, from), outline) in std::mem::take(&mut self.early_outlines) {
+        for (from, outline) in outlines {
             self.take_outline(from, outline);
         }
-        for ((_, from), decided) in std::mem::take(&mut self.early_decided) {
+        for (from, decided) in decided {
             self.take_decided(from, decided);
         }
         self.next_view = self.now.after(VIEW_INTERVAL_AWAKE);

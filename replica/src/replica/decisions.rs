@@ -48,9 +48,8 @@ impl Replica {
             return;
         }
         if height > next {
-            if self.is_early(height, next) {
-                // One of each node is all that anybody sends honestly.
-                self.early_decided.insert((height, from), decided);
+            if Early::is_early(height, next) {
+                self.early.keep_decided(from, decided);
             }
             return self.fall_behind();
         }

@@ -68,8 +68,8 @@ impl Replica {
             self.fall_behind();
         }
         if message.height() != height {
-            if self.is_early(message.height(), height) && self.early.len() < EARLY_MESSAGES_MAX {
-                self.early.push((self.now, message));
+            if Early::is_early(message.height(), height) {
+                self.early.keep_message(self.now, message);
             }
             return;
         }
@@ -118,19 +118,11 @@ impl Replica {
         }
     }
 
-    /// Whether a height begins here in a moment, while blocks before it are being stored.
-    pub(super) fn is_early(&self, height: Height, current: Height) -> bool {
-        let ahead = height.get().saturating_sub(current.get());
-        (1..=EARLY_HEIGHTS_MAX as u64).contains(&ahead)
-    }
-
     pub(super) fn take_outline(&mut self, from: NodeId, outline: BlockOutline) {
         let tip = self.state.tip();
         let (next, height) = (tip.height.next(), outline.header.height);
-        if self.is_early(height, next) {
-            // One of each node is all that anybody sends honestly.
-            self.early_outlines.insert((height, from), outline);
-            return;
+        if Early::is_early(height, next) {
+            return self.early.keep_outline(from, outline);
         }
         let fits = height == next
             && outline.header.parent == tip.hash
