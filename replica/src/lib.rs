@@ -21,6 +21,7 @@ mod recent;
 mod replica;
 pub mod store;
 mod sync;
+mod waiting_room;
 
 pub use event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write};
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};

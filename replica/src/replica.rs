@@ -15,19 +15,16 @@ use crate::{
     event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write},
     journal::{Job, Journal},
     mempool::Mempool,
-    message::{
-        BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, PUSH_BYTES_MAX, PUSH_MAX, PeerMessage,
-        TransactionBytes,
-    },
+    message::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, PUSH_MAX, PeerMessage, TransactionBytes},
     node::{NodeId, NodeInfo},
     peers::{Peer, Peers},
     proposal::{Lacks, Proposals, judge_fresh},
     recent::Recent,
     sync::Sync,
+    waiting_room::{Checked, Source, WaitingRoom},
 };
-use admission::in_batches;
 use ledger_core::{
-    block::{BLOCK_BYTES_MAX, BlockOutline, CertifiedBlock, evidence_hash},
+    block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BlockOutline, CertifiedBlock, evidence_hash},
     codec::{List, decode, encode},
     consensus::{
         self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
@@ -52,27 +49,8 @@ const RETRY_INTERVAL: DurationMs = DurationMs::new(200);
 const FETCH_GRACE: DurationMs = DurationMs::new(20);
 /// How long this node may be behind before it asks for blocks. What the others pass on unasked comes first.
 const BEHIND_GRACE: DurationMs = DurationMs::new(60);
-/// How often transactions submitted here are pushed again while they wait.
-const PUSH_AGAIN_INTERVAL: DurationMs = DurationMs::new(2_000);
-/// Most transactions that are pushed again at once.
-const PUSH_AGAIN_MAX: usize = 1_024;
-/// Most signatures in one batch.
-const BATCH_MAX: usize = 2_048;
-/// How long signatures may wait for others while there is more than the next block takes.
-const CHECK_DELAY: DurationMs = DurationMs::new(200);
-/// Most transactions that wait for a signature check.
-const UNVERIFIED_MAX: usize = 50_000;
 /// Most evidence kept for coming blocks.
 const EVIDENCE_MAX: usize = 64;
-/// Most clients that wait for an answer.
-const REQUESTS_MAX: usize = 20_000;
-/// Transactions that a proposer takes into one block.
-const PROPOSE_MAX: usize = ledger_core::block::BLOCK_TRANSACTIONS_MAX;
-
-enum Source {
-    Client(RequestId),
-    Peer,
-}
 
 impl Standing {
     /// How many rounds ended without a decision since `before`.
@@ -131,7 +109,6 @@ pub struct Replica {
     /// The round that a block was asked for while there was no reason for one.
     build_wanted: Option<Round>,
     evidence: Vec<Evidence>,
-    mempool: Mempool,
     sync: Sync,
 
     peers: Peers,
@@ -152,23 +129,8 @@ pub struct Replica {
     timers: BTreeSet<(TimestampMs, Timeout)>,
     next_view: TimestampMs,
     next_retry: TimestampMs,
-    next_push: TimestampMs,
 
-    unverified: VecDeque<(ReceivedTransaction, Source)>,
-    /// When the first of them has waited long enough.
-    check_at: TimestampMs,
-    checking: Option<Vec<(ReceivedTransaction, Source)>>,
-    /// What is in one of these two, so that it is neither checked twice nor asked for.
-    verifying: BTreeSet<EntryHash>,
-    /// Who waits for which transaction, and whether it was refused at first but may yet come true.
-    requests: BTreeMap<TransactionId, Vec<RequestId>>,
-    request_count: usize,
-    /// The last one that was looked at again after a block.
-    rechecked: TransactionId,
-    to_push: Vec<EntryHash>,
-    /// What came before this and still waits is pushed again.
-    push_again_before: u64,
-
+    waiting_room: WaitingRoom,
     journal: Journal,
     inputs: VecDeque<Input>,
     actions: Vec<Action>,
@@ -248,7 +210,6 @@ impl Replica {
             proposals,
             build_wanted: None,
             evidence: Vec::new(),
-            mempool: Mempool::default(),
             sync: Sync::new(node_count),
             recent,
             peers: Peers::new(me, nodes, now),
@@ -262,16 +223,7 @@ impl Replica {
             timers: BTreeSet::new(),
             next_view: now,
             next_retry: now,
-            next_push: now,
-            unverified: VecDeque::new(),
-            check_at: now,
-            checking: None,
-            verifying: BTreeSet::new(),
-            requests: BTreeMap::new(),
-            request_count: 0,
-            rechecked: TransactionId::default(),
-            to_push: Vec::new(),
-            push_again_before: 0,
+            waiting_room: WaitingRoom::new(now),
             journal: Journal::default(),
             inputs: VecDeque::new(),
             actions: Vec::new(),
@@ -337,16 +289,14 @@ impl Replica {
         let timer = self.timers.first().map(|(at, _)| *at);
         let view = Some(self.next_view);
         let retry = self.wants_retry().then_some(self.next_retry);
-        let push = (!self.requests.is_empty()).then_some(self.next_push);
-        let unverified = self.checking.is_none() && !self.unverified.is_empty();
-        let check = unverified.then_some(self.check_at);
+        let room = self.waiting_room.wake_at();
         let waiting = self.consensus().is_waiting();
         let deadline = self.state.next_deadline().filter(|_| waiting);
         let heartbeat = waiting.then(|| self.heartbeat_at());
         let behind = self.behind.filter(|at| *at > self.now);
         let sync = self.behind.and_then(|_| self.sync.wake_at(self.now));
         let recent = self.recent.wake_at();
-        [timer, view, retry, push, check, behind, sync, recent, deadline, heartbeat]
+        [timer, view, retry, room, behind, sync, recent, deadline, heartbeat]
             .into_iter()
             .flatten()
             .min()
@@ -379,7 +329,7 @@ impl Replica {
     /// Transactions that wait.
     #[must_use]
     pub fn mempool(&self) -> &Mempool {
-        &self.mempool
+        self.waiting_room.mempool()
     }
 
     /// The nodes of the chain.

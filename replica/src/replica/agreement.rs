@@ -1,7 +1,6 @@
 //! Driving consensus: inputs and effects, building and judging blocks, deciding and applying them.
 
 use super::*;
-use std::ops::Bound;
 
 impl Replica {
     pub(super) fn fire_timers(&mut self) {
@@ -178,12 +177,12 @@ impl Replica {
         }
         // All that waits at first, half after a failure, then none ("smaller batches" in docs/protocol.md).
         let limit = match self.proposals.built {
-            0 => PROPOSE_MAX,
-            1 => self.mempool.len().min(PROPOSE_MAX) / 2,
+            0 => BLOCK_TRANSACTIONS_MAX,
+            1 => self.mempool().len().min(BLOCK_TRANSACTIONS_MAX) / 2,
             _ => 0,
         };
         let height = self.consensus().height();
-        let picked = self.mempool.pick(limit);
+        let picked = self.mempool().pick(limit);
         let proposed = Proposed { time: self.block_time(), proposer, round };
         let built =
             self.proposals.build(&self.state, &self.store, proposed, &self.evidence, &picked);
@@ -204,7 +203,7 @@ impl Replica {
     pub(super) fn has_work(&self) -> bool {
         let deadline = self.state.next_deadline().is_some_and(|at| at <= self.block_time());
         let evidence = self.evidence.iter().any(|found| self.state.accepts_evidence(found));
-        !self.mempool.is_empty() || deadline || evidence
+        !self.mempool().is_empty() || deadline || evidence
     }
 
     /// Judges what consensus waits for, as far as bodies are there.
@@ -225,7 +224,7 @@ impl Replica {
     }
 
     fn body_is_valid(&mut self, block: &BlockHash) -> Result<bool, Lacks> {
-        let mempool = &self.mempool;
+        let mempool = self.waiting_room.mempool();
         let waiting = |entry: &EntryHash| mempool.get(entry).cloned();
         self.proposals.body_is_valid(&self.state, &self.store, block, waiting)
     }
@@ -284,7 +283,7 @@ impl Replica {
         if self.journal.is_storing() {
             return;
         }
-        let mempool = &self.mempool;
+        let mempool = self.waiting_room.mempool();
         let waiting = |entry: &EntryHash| mempool.get(entry).cloned();
         let (body, liars) = self.proposals.certified_body(&self.state, &self.store, waiting);
         for node in liars {
@@ -312,8 +311,8 @@ impl Replica {
         for (index, entry) in (executed.first_index.get()..).zip(&executed.entries) {
             if let Some(id) = entry.transaction {
                 let log_index = LogIndex::new(index);
-                self.close_requests(&id, &Outcome::Decided { id, height, log_index });
-                self.mempool_forget(&id);
+                let outcome = Outcome::Decided { id, height, log_index };
+                self.actions.extend(self.waiting_room.decided(&id, &outcome));
             }
         }
         // Validators learn of a block by deciding it. One voice is enough for those that follow, and the
@@ -338,11 +337,7 @@ impl Replica {
         self.timers.clear();
         self.evidence.retain(|found| self.state.accepts_evidence(found));
         let now = self.state.tip().time;
-        for transaction in self.mempool.take_expired(now) {
-            let expires = transaction.transaction().expires;
-            let outcome = Outcome::Refused(Refusal::Expired { expires, now });
-            self.close_requests(&transaction.id(), &outcome);
-        }
+        self.actions.extend(self.waiting_room.expire(now));
         self.recheck_requests();
         let validators = (**self.state.validators()).clone();
         let me = self.consensus().me();
@@ -367,25 +362,11 @@ impl Replica {
         }
     }
 
-    pub(super) fn mempool_forget(&mut self, id: &TransactionId) {
-        if let Some(entry) = self.mempool.entry_of(id) {
-            self.mempool.remove(&entry);
-        }
-    }
-
-    /// What clients wait for here and can no longer come true is answered, wherever it was dropped: after
-    /// each block a few, others each time.
+    /// What clients wait for here and can no longer come true is answered.
     pub(super) fn recheck_requests(&mut self) {
-        let (after, upto) = (Bound::Excluded(self.rechecked), Bound::Included(self.rechecked));
-        let ahead = self.requests.range((after, Bound::Unbounded));
-        let ids = ahead.chain(self.requests.range((Bound::Unbounded, upto))).map(|(id, _)| *id);
-        let ids: Vec<_> = ids.take(RECHECK_MAX).collect();
-        self.rechecked = ids.last().copied().unwrap_or_default();
         let now = self.block_time();
-        for id in ids {
-            let waiting = self.mempool.entry_of(&id).and_then(|entry| self.mempool.get(&entry));
-            if let Some(transaction) = waiting.cloned()
-                && self.mempool.is_first_of_author(&transaction)
+        for id in self.waiting_room.due_for_recheck() {
+            if let Some(transaction) = self.waiting_room.first_of_author(&id)
                 && let Err(refusal) = self.state.check(&transaction, now, &self.store)
             {
                 self.refuse(&transaction, refusal);
@@ -393,6 +374,3 @@ impl Replica {
         }
     }
 }
-
-/// Most waiting requests that are looked at again after a block.
-const RECHECK_MAX: usize = 16;

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::sync::Range;
-use ledger_core::{block::BLOCK_TRANSACTIONS_MAX, receipt::CertifiedHeader, replay::replay};
+use ledger_core::{receipt::CertifiedHeader, replay::replay};
 
 impl Replica {
     /// The height of the first block that this node lacks.
@@ -80,7 +80,7 @@ impl Replica {
         let (block, height) = (certificate.block, certificate.height);
         let lacking = self.proposals.lacking_of_certified();
         let absent: Vec<_> = lacking
-            .filter(|entry| !self.verifying.contains(entry))
+            .filter(|entry| !self.waiting_room.is_verifying(entry))
             .copied()
             .take(BLOCK_TRANSACTIONS_MAX)
             .collect();

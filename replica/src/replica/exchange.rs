@@ -133,7 +133,7 @@ impl Replica {
     }
 
     pub(super) fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
-        let (mempool, proposals) = (&self.mempool, &self.proposals);
+        let (mempool, proposals) = (self.waiting_room.mempool(), &self.proposals);
         let known = |entry: &EntryHash| mempool.get(entry).or_else(|| proposals.fetched(entry));
         let waiting = entries.iter().filter_map(known).map(|transaction| transaction.bytes());
         // What has been decided meanwhile waits no more.
@@ -145,7 +145,7 @@ impl Replica {
             room.is_some()
         };
         let found = waiting.chain(self.recent.transactions(&decided)).take_while(fits);
-        for message in in_batches(found) {
+        for message in PeerMessage::transactions(found) {
             self.send(to, &message);
         }
     }
@@ -198,14 +198,8 @@ impl Replica {
         }
         self.pass_on_decisions();
         self.catch_up();
-        if !self.requests.is_empty() && self.now >= self.next_push {
-            self.next_push = self.now.after(PUSH_AGAIN_INTERVAL);
-            let long = |entry: &EntryHash| self.mempool.came_before(entry, self.push_again_before);
-            let waiting = self.requests.keys().filter_map(|id| self.mempool.entry_of(id));
-            let waiting: Vec<_> = waiting.filter(long).take(PUSH_AGAIN_MAX).collect();
-            self.push_again_before = self.mempool.next_number();
-            self.to_push.extend(waiting);
-            self.push_transactions();
+        for message in self.waiting_room.push_again(self.now) {
+            self.send_to_validators(&message);
         }
     }
 
@@ -236,7 +230,7 @@ impl Replica {
                 }
                 Lacks::Transactions => {
                     let lacking = self.proposals.lacking(&block);
-                    let absent = lacking.filter(|entry| !self.verifying.contains(entry));
+                    let absent = lacking.filter(|entry| !self.waiting_room.is_verifying(entry));
                     let absent: Vec<_> = absent.copied().collect();
                     if let Some(node) = self.one_to_ask(&request)
                         && !absent.is_empty()
