@@ -47,8 +47,6 @@ const VIEW_INTERVAL_WAITING: DurationMs = DurationMs::new(2_000);
 const RETRY_INTERVAL: DurationMs = DurationMs::new(200);
 /// How long something that a proposal needs may be on its way before it is asked for.
 const FETCH_GRACE: DurationMs = DurationMs::new(20);
-/// How long this node may be behind before it asks for blocks. What the others pass on unasked comes first.
-const BEHIND_GRACE: DurationMs = DurationMs::new(60);
 /// Most evidence kept for coming blocks.
 const EVIDENCE_MAX: usize = 64;
 
@@ -120,10 +118,6 @@ pub struct Replica {
     /// The last blocks, for those who lag by a few.
     recent: Recent,
     early: Early,
-    /// Since when blocks are asked for, or when that begins unless the height is decided by then.
-    behind: Option<TimestampMs>,
-    /// The newest height that was announced, as far as nobody has denied it.
-    announced: Height,
     /// Since when consensus is in its round.
     round_since: TimestampMs,
     timers: BTreeSet<(TimestampMs, Timeout)>,
@@ -217,8 +211,6 @@ impl Replica {
             equivocations: Vec::new(),
             signed_elsewhere: None,
             early: Early::default(),
-            behind: None,
-            announced: Height::ZERO,
             round_since: now,
             timers: BTreeSet::new(),
             next_view: now,
@@ -293,10 +285,9 @@ impl Replica {
         let waiting = self.consensus().is_waiting();
         let deadline = self.state.next_deadline().filter(|_| waiting);
         let heartbeat = waiting.then(|| self.heartbeat_at());
-        let behind = self.behind.filter(|at| *at > self.now);
-        let sync = self.behind.and_then(|_| self.sync.wake_at(self.now));
+        let sync = self.sync.wake_at(self.now);
         let recent = self.recent.wake_at();
-        [timer, view, retry, room, behind, sync, recent, deadline, heartbeat]
+        [timer, view, retry, room, sync, recent, deadline, heartbeat]
             .into_iter()
             .flatten()
             .min()

@@ -4,7 +4,8 @@
 //! ranges; every second the slowest of them is replaced, and nobody is asked again before all others were.
 //! So whoever keeps silent, answers without a block, or hands out one at a time holds nobody up for longer
 //! than its turn. A height counts as decided when a certificate proves it; what a peer says of itself only
-//! decides whether it is worth asking.
+//! decides whether it is worth asking. Also says when to ask at all: a moment after somebody was heard to be
+//! ahead, until nobody is.
 //!
 //! Source: docs/protocol.md C1 to C4.
 
@@ -12,6 +13,8 @@ use crate::{message::BLOCKS_MAX, node::NodeId};
 use ledger_core::types::{DurationMs, Height, TimestampMs};
 use std::collections::BTreeMap;
 
+/// How long this node may be behind before it asks for blocks. What the others pass on unasked comes first.
+const BEHIND_GRACE: DurationMs = DurationMs::new(60);
 /// How often the slowest of those who are asked is replaced.
 const REVIEW_INTERVAL: DurationMs = DurationMs::new(1_000);
 /// How long a range is left to the one who was asked for it before somebody else is asked too.
@@ -87,6 +90,10 @@ pub(crate) struct Sync {
     /// The newest height that a certificate proves.
     certified: Height,
     review_at: TimestampMs,
+    /// Since when blocks are asked for, or when that begins unless the height is decided by then.
+    behind: Option<TimestampMs>,
+    /// The newest height that was announced, as far as nobody has denied it.
+    announced: Height,
 }
 
 impl Sync {
@@ -97,6 +104,8 @@ impl Sync {
             waiting_bytes: 0,
             certified: Height::ZERO,
             review_at: TimestampMs::ZERO,
+            behind: None,
+            announced: Height::ZERO,
         }
     }
 
@@ -110,17 +119,45 @@ impl Sync {
         self.certified = self.certified.max(height);
     }
 
+    /// Somebody is ahead: if what is on its way does not help in a moment, blocks are asked for.
+    pub(crate) fn fall_behind(&mut self, now: TimestampMs) {
+        self.behind = self.behind.or(Some(now.after(BEHIND_GRACE)));
+    }
+
+    /// Some validator is said to have decided a height, of which nothing else will come unasked.
+    pub(crate) fn hear_of(&mut self, height: Height, now: TimestampMs) {
+        self.announced = height;
+        self.behind = Some(now);
+    }
+
+    /// The newest height that was announced, as far as nobody has denied it.
+    pub(crate) fn announced(&self) -> Height {
+        self.announced
+    }
+
+    /// Whether blocks are to be asked for now.
+    pub(crate) fn is_behind(&self, now: TimestampMs) -> bool {
+        self.behind.is_some_and(|at| at <= now)
+    }
+
+    /// A block was applied: unless more is on its way, nothing says any more that others are lacking.
+    pub(crate) fn applied(&mut self) {
+        self.behind = self.behind.filter(|_| self.is_busy());
+    }
+
     /// Whether anybody is asked, or anything that came waits.
-    pub(crate) fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         !self.waiting.is_empty() || self.sources.iter().any(|source| source.chosen)
     }
 
-    /// When [`Sync::ask`] may have something new to say.
+    /// When [`Sync::ask`] may have something new to say; never while nobody is known to be ahead.
     pub(crate) fn wake_at(&self, now: TimestampMs) -> Option<TimestampMs> {
+        let behind = self.behind?;
         let asked = self.sources.iter().filter_map(|source| source.asked_at);
         let asked = asked.flat_map(|at| [at.after(PATIENCE), at.after(OWED_MAX)]);
         let out = self.sources.iter().filter_map(|source| source.out_until);
         let all = asked.chain(out).chain(self.is_busy().then_some(self.review_at));
+        let all = all.chain([behind]);
         all.filter(|at| *at > now).min()
     }
 
@@ -243,6 +280,10 @@ impl Sync {
         let source = &mut self.sources[from];
         let Some(owed) = source.owes.filter(|owed| owed.first == first) else { return false };
         source.owes = None;
+        if last < self.announced {
+            // Newer than the announcement, and from a node that would know.
+            self.announced = Height::ZERO;
+        }
         if blocks.is_empty() && last >= first {
             // It says that it has what it does not give.
             source.strike(now);
@@ -291,11 +332,12 @@ impl Sync {
         (source.chosen, source.owes) = (false, None);
     }
 
-    /// Nothing is lacking any more.
+    /// Nothing is lacking any more: nobody is asked until somebody is ahead again.
     pub(crate) fn rest(&mut self) {
         self.sources.iter_mut().for_each(|source| source.chosen = false);
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.behind = None;
     }
 }
 

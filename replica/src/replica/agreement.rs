@@ -355,10 +355,10 @@ impl Replica {
             self.take_decided(from, decided);
         }
         self.next_view = self.now.after(VIEW_INTERVAL_AWAKE);
-        self.behind = self.behind.filter(|_| self.sync.is_busy());
+        self.sync.applied();
         self.replay_next();
         if self.peers.is_anybody_beyond(self.next_height()) {
-            self.fall_behind();
+            self.sync.fall_behind(self.now);
         }
     }
 

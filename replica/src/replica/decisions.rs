@@ -51,7 +51,7 @@ impl Replica {
             if Early::is_early(height, next) {
                 self.early.keep_decided(from, decided);
             }
-            return self.fall_behind();
+            return self.sync.fall_behind(self.now);
         }
         if !self.proposals.takes_decision_of(from) {
             return;
@@ -111,24 +111,18 @@ impl Replica {
         few.count() + 1
     }
 
-    /// Somebody is ahead: if what is on its way does not help in a moment, blocks are asked for.
-    pub(super) fn fall_behind(&mut self) {
-        self.behind = self.behind.or(Some(self.now.after(BEHIND_GRACE)));
-    }
-
     /// Asks for blocks while this node is behind (C3).
     pub(super) fn catch_up(&mut self) {
-        if self.behind.is_none_or(|at| at > self.now) {
+        if !self.sync.is_behind(self.now) {
             return;
         }
         let mut next = self.next_height();
         if self.journal.is_storing() {
             next = next.next();
         }
-        let candidates = self.peers.candidates(self.next_height(), self.announced);
+        let candidates = self.peers.candidates(self.next_height(), self.sync.announced());
         if candidates.iter().all(|one| one.last < next) {
             if !self.journal.is_storing() {
-                self.behind = None;
                 self.sync.rest();
             }
             return;
@@ -182,9 +176,6 @@ impl Replica {
         }
         // What it says of itself now is newer than its last view.
         self.peers.is_at(from, last.saturating_add(Height::new(1)));
-        if last < self.announced {
-            self.announced = Height::ZERO;
-        }
         if last > self.sync.certified()
             && let Some(tip) = tip
         {

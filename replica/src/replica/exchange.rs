@@ -65,7 +65,7 @@ impl Replica {
             self.peers.precommitted(from, signed.message.height);
         }
         if message.height() > height {
-            self.fall_behind();
+            self.sync.fall_behind(self.now);
         }
         if message.height() != height {
             if Early::is_early(message.height(), height) {
@@ -94,7 +94,7 @@ impl Replica {
         self.peers.is_at(from, view.height);
         let height = self.consensus().height();
         if view.height > height {
-            return self.fall_behind();
+            return self.sync.fall_behind(self.now);
         }
         if view.height < height {
             return self.pass_on_to(from, view.height);
@@ -113,8 +113,7 @@ impl Replica {
     /// An announcement: a node that takes no part in the rounds learns of a block by it.
     pub(super) fn hear_of(&mut self, height: Height) {
         if height >= self.next_height() && self.consensus().me().is_none() {
-            self.announced = height;
-            self.behind = Some(self.now);
+            self.sync.hear_of(height, self.now);
         }
     }
 
