@@ -8,8 +8,10 @@
 
 #![warn(missing_docs)]
 
+mod agreement;
 pub mod chain_store;
 mod early;
+mod equivocations;
 mod event;
 mod journal;
 mod mempool;
@@ -19,13 +21,16 @@ mod peers;
 mod proposal;
 mod recent;
 mod replica;
+mod standing;
 pub mod store;
 mod sync;
 mod waiting_room;
 
+pub use equivocations::Equivocation;
 pub use event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write};
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
 pub use message::{Decided, PeerMessage, Road, TransactionBytes};
 pub use node::{NodeId, NodeInfo};
 pub use peers::Peer;
-pub use replica::{Equivocation, Replica, Standing};
+pub use replica::Replica;
+pub use standing::Standing;

@@ -3,41 +3,43 @@
 //! One height at a time. A decided block is applied when it is durable, and only then the next height
 //! begins. What must be durable before it is visible leaves as [`Action::Persist`] and is released by
 //! [`Event::Persisted`] (docs/protocol.md P20).
+//!
+//! ```text
+//!                ┌────────────────────────── Replica ──────────────────────────┐
+//!  Event, now ──▶│ waiting_room   agreement   sync   early   recent   journal  │──▶ Actions
+//!                └─────────────────── peers, store, state ─────────────────────┘
+//! ```
+//!
+//! What a node knows is in components; none reaches into another, and all return what is to be done. The
+//! files below this one lead from one to the next: `admission` transactions, `deciding` agreement and blocks,
+//! `catching_up` decisions of others, `exchange` messages in and out.
 
 mod admission;
-mod agreement;
-mod decisions;
+mod catching_up;
+mod deciding;
 mod exchange;
 
 use crate::{
+    agreement::{Agreement, Restored},
     chain_store::ChainStore,
-    early::{Early, Played},
-    event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write},
-    journal::{Job, Journal},
+    early::Early,
+    equivocations::{Equivocation, Equivocations},
+    event::{Action, Config, Event, Start},
+    journal::Journal,
     mempool::Mempool,
-    message::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, PUSH_MAX, PeerMessage, TransactionBytes},
     node::{NodeId, NodeInfo},
     peers::{Peer, Peers},
-    proposal::{Lacks, Proposals, judge_fresh},
     recent::Recent,
+    standing::Standing,
     sync::Sync,
-    waiting_room::{Checked, Source, WaitingRoom},
+    waiting_room::WaitingRoom,
 };
 use ledger_core::{
-    block::{BLOCK_BYTES_MAX, BLOCK_TRANSACTIONS_MAX, BlockOutline, CertifiedBlock, evidence_hash},
-    codec::{List, decode, encode},
-    consensus::{
-        self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
-        QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy, ToSign, ValidationRequest,
-        Validity, VerifiedMessage, VoteKind,
-    },
-    crypto::{BlockHash, ChainId, EntryHash, PublicKey, SecretKey, TransactionId},
-    ledger::{Executed, Proposed, State},
-    refusal::Refusal,
-    transaction::{ReceivedTransaction, TRANSACTION_VERSION, VerifiedTransaction},
-    types::{DurationMs, Height, LogIndex, Round, TimestampMs, ValidatorIndex, VotingPower},
+    block::CertifiedBlock,
+    consensus::{self, GuardError},
+    ledger::State,
+    types::{DurationMs, Height, TimestampMs, ValidatorIndex},
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How often a node tells its peers what it has while a height is being decided.
 const VIEW_INTERVAL_AWAKE: DurationMs = DurationMs::new(250);
@@ -47,86 +49,26 @@ const VIEW_INTERVAL_WAITING: DurationMs = DurationMs::new(2_000);
 const RETRY_INTERVAL: DurationMs = DurationMs::new(200);
 /// How long something that a proposal needs may be on its way before it is asked for.
 const FETCH_GRACE: DurationMs = DurationMs::new(20);
-/// Most evidence kept for coming blocks.
-const EVIDENCE_MAX: usize = 64;
-
-impl Standing {
-    /// How many rounds ended without a decision since `before`.
-    #[must_use]
-    pub fn rounds_after(&self, before: &Self) -> u64 {
-        if self.height != before.height {
-            return 0;
-        }
-        u64::from(self.round.get().saturating_sub(before.round.get()))
-    }
-}
-
-/// Where consensus is, and since when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    height: Height,
-    round: Round,
-    step: Step,
-    /// Since when the height is being decided.
-    pub height_since: TimestampMs,
-    /// Since when there is a reason to decide it; nothing while it waits for one.
-    pub awake_since: Option<TimestampMs>,
-    /// Since when its round is in its step.
-    pub step_since: TimestampMs,
-}
-
-/// What the ledger holds against a validator: that it signed twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Equivocation {
-    /// Who did.
-    pub validator: ValidatorIndex,
-    /// How often it was proven.
-    pub times: u64,
-    /// The last height at which it signed twice.
-    pub height: Height,
-    /// The height of the block that says so.
-    entered: Height,
-    /// The time of that block; nothing if the block cannot be read.
-    pub at: Option<TimestampMs>,
-}
 
 /// One node of the chain.
 pub struct Replica {
-    chain: ChainId,
-    key: Option<SecretKey>,
-    timeouts: TimeoutPolicy,
     entropy: [u8; 32],
-
     store: ChainStore,
+    /// After the last block that is durable and applied.
     state: State,
-    consensus: Option<consensus::State>,
-    recovery: Option<Recovery>,
-    /// The vote guard is lost: what was signed at this height nobody here remembers.
-    forgotten: Option<Height>,
-    proposals: Proposals,
-    /// The round that a block was asked for while there was no reason for one.
-    build_wanted: Option<Round>,
-    evidence: Vec<Evidence>,
-    sync: Sync,
-
+    agreement: Agreement,
+    waiting_room: WaitingRoom,
     peers: Peers,
-    standing: Standing,
-    /// What the ledger says of validators that signed twice, by validator.
-    equivocations: Vec<Equivocation>,
-    /// When this node last saw its own key sign what it does not remember.
-    signed_elsewhere: Option<TimestampMs>,
+    /// What came for heights that have not begun.
+    early: Early,
+    sync: Sync,
     /// The last blocks, for those who lag by a few.
     recent: Recent,
-    early: Early,
-    /// Since when consensus is in its round.
-    round_since: TimestampMs,
-    timers: BTreeSet<(TimestampMs, Timeout)>,
+    journal: Journal,
+    equivocations: Equivocations,
     next_view: TimestampMs,
     next_retry: TimestampMs,
-
-    waiting_room: WaitingRoom,
-    journal: Journal,
-    inputs: VecDeque<Input>,
+    /// What this event has led to so far.
     actions: Vec<Action>,
     now: TimestampMs,
 }
@@ -145,9 +87,10 @@ impl Replica {
         now: TimestampMs,
     ) -> Result<(Self, Vec<Action>), GuardError> {
         let Config { genesis, me, key, entropy } = config;
-        let set = start.state.validators().clone();
+        let Start { chain: store, state, guard, nothing_signed } = start;
         let validator_of = |member| {
-            let position = set.validators().iter().position(|v| v.member == member)?;
+            let mut validators = state.validators().validators().iter();
+            let position = validators.position(|v| v.member == member)?;
             u16::try_from(position).ok().map(ValidatorIndex::new)
         };
         let nodes: Vec<_> = genesis
@@ -155,75 +98,43 @@ impl Replica {
             .iter()
             .map(|node| NodeInfo { name: node.name.clone(), validator: validator_of(node.member) })
             .collect();
-        let node_count = nodes.len();
-        let my_index = nodes[me].validator.filter(|_| key.is_some());
-        let height = start.state.tip().height.next();
-        let (consensus, effects) = consensus::State::restore(
-            &genesis.chain,
-            height,
-            (*set).clone(),
-            my_index,
-            start.guard.as_ref(),
-        )?;
-        let recovery = my_index.map(|index| {
-            let position = start.guard.as_ref().map(GuardRecord::position);
-            Recovery::new(genesis.chain, (*set).clone(), index, position)
-        });
-        // Peers remember only votes that they saw, so without a guard nothing more is signed at the
-        // height that was being decided.
-        let lost = start.guard.is_none() && !start.nothing_signed;
-        let lost = lost && start.state.tip().height > Height::ZERO;
-        let forgotten = lost.then_some(height);
-        let mut proposals = Proposals::default();
-        for block in start.chain.bodies(height).unwrap_or_default() {
-            proposals.restore(&start.state, &block, &entropy);
-        }
-        let mut recent = Recent::default();
-        let tip = start.state.tip().height;
-        if let Ok(Some(CertifiedBlock { block, certificate })) = start.chain.block(tip) {
-            recent.restore(&block, certificate, now, node_count);
-        }
-        let standing = Standing {
-            height,
-            round: consensus.round(),
-            step: consensus.step(),
-            height_since: now,
-            awake_since: (!consensus.is_waiting()).then_some(now),
-            step_since: now,
-        };
-        let mut replica = Self {
+        let tip = state.tip().height;
+        let bodies = store.bodies(tip.next()).unwrap_or_default();
+        let restored = Restored {
             chain: genesis.chain,
+            state: &state,
+            me: nodes[me].validator.filter(|_| key.is_some()),
             key,
             timeouts: genesis.timeouts,
+            guard: guard.as_ref(),
+            nothing_signed,
+            bodies: &bodies,
+            entropy: &entropy,
+        };
+        let (agreement, wishes) = Agreement::restore(restored, now)?;
+        let mut recent = Recent::default();
+        if let Ok(Some(CertifiedBlock { block, certificate })) = store.block(tip) {
+            recent.restore(&block, certificate, now, nodes.len());
+        }
+        let mut replica = Self {
             entropy,
-            store: start.chain,
-            state: start.state,
-            consensus: Some(consensus),
-            recovery,
-            forgotten,
-            proposals,
-            build_wanted: None,
-            evidence: Vec::new(),
-            sync: Sync::new(node_count),
-            recent,
-            peers: Peers::new(me, nodes, now),
-            standing,
-            equivocations: Vec::new(),
-            signed_elsewhere: None,
+            store,
+            state,
+            agreement,
+            waiting_room: WaitingRoom::new(now),
             early: Early::default(),
-            round_since: now,
-            timers: BTreeSet::new(),
+            sync: Sync::new(nodes.len()),
+            peers: Peers::new(me, nodes, now),
+            recent,
+            journal: Journal::default(),
+            equivocations: Equivocations::default(),
             next_view: now,
             next_retry: now,
-            waiting_room: WaitingRoom::new(now),
-            journal: Journal::default(),
-            inputs: VecDeque::new(),
             actions: Vec::new(),
             now,
         };
         replica.note_equivocations();
-        replica.carry_out(effects);
-        replica.check_permit();
+        replica.carry_out(wishes);
         replica.settle();
         let actions = std::mem::take(&mut replica.actions);
         Ok((replica, actions))
@@ -234,7 +145,7 @@ impl Replica {
         self.now = self.now.max(now);
         match event {
             Event::Tick => {}
-            Event::Submit { request, bytes } => self.submit(request, bytes),
+            Event::Submit { request, bytes } => self.submit(request, &bytes),
             Event::Connected(node) => {
                 self.peers.set_connected(node, true, self.now);
                 self.next_view = self.now;
@@ -249,38 +160,35 @@ impl Replica {
             Event::SignaturesChecked(valid) => self.signatures_checked(&valid),
             Event::Persisted(job) => self.persisted(job),
         }
-        self.fire_timers();
+        self.agreement.fire_timers(self.now);
         self.settle();
-        self.note_standing();
+        self.agreement.note_standing(self.now);
         std::mem::take(&mut self.actions)
     }
 
-    fn note_standing(&mut self) {
-        let (height, round, step) = {
-            let consensus = self.consensus();
-            (consensus.height(), consensus.round(), consensus.step())
-        };
-        let before = &mut self.standing;
-        if before.height != height {
-            before.height_since = self.now;
-            before.awake_since = None;
+    /// Does everything that can be done now.
+    fn settle(&mut self) {
+        loop {
+            self.check_signatures();
+            self.push_transactions();
+            self.wake_if_there_is_reason();
+            self.build_if_there_is_reason();
+            self.judge_wanted();
+            self.finish_certified();
+            match self.agreement.step(&self.state, self.now) {
+                Some(wishes) => self.carry_out(wishes),
+                None => break,
+            }
         }
-        before.awake_since = match step {
-            Step::Waiting => None,
-            _ => before.awake_since.or(Some(self.now)),
-        };
-        if (before.height, before.round, before.step) != (height, round, step) {
-            (before.height, before.round, before.step) = (height, round, step);
-            before.step_since = self.now;
-        }
+        self.exchange();
     }
 
     /// When [`Event::Tick`] is due, at the latest.
     #[must_use]
     pub fn wake_at(&self) -> TimestampMs {
-        let timer = self.timers.first().map(|(at, _)| *at);
+        let timer = self.agreement.wake_at();
         let view = Some(self.next_view);
-        let retry = self.wants_retry().then_some(self.next_retry);
+        let retry = self.agreement.lacks_something().then_some(self.next_retry);
         let room = self.waiting_room.wake_at();
         let waiting = self.consensus().is_waiting();
         let deadline = self.state.next_deadline().filter(|_| waiting);
@@ -296,6 +204,8 @@ impl Replica {
             .max(TimestampMs::new(self.now.get() + 1))
     }
 
+    // ---- what there is to look at
+
     /// The state after the last applied block.
     #[must_use]
     pub fn state(&self) -> &State {
@@ -309,12 +219,9 @@ impl Replica {
     }
 
     /// Consensus at the height being decided.
-    ///
-    /// # Panics
-    /// Never: the state is only away while an input is being applied.
     #[must_use]
     pub fn consensus(&self) -> &consensus::State {
-        self.consensus.as_ref().expect("consensus is put back after every step")
+        self.agreement.consensus()
     }
 
     /// Transactions that wait.
@@ -345,52 +252,19 @@ impl Replica {
     /// Since when consensus stands where it stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        self.standing
-    }
-
-    /// Reads from the ledger who signed twice, after a block that may say more about it.
-    fn note_equivocations(&mut self) {
-        let known: u64 = self.equivocations.iter().map(|known| known.times).sum();
-        if self.state.convictions().count() as u64 == known {
-            return;
-        }
-        let mut found: BTreeMap<ValidatorIndex, Equivocation> = BTreeMap::new();
-        for (key, entered) in self.state.convictions() {
-            let (validator, height) = (key.validator, key.height);
-            let new = Equivocation { validator, times: 0, height, entered, at: None };
-            let one = found.entry(validator).or_insert(new);
-            one.times += 1;
-            one.height = one.height.max(height);
-            one.entered = one.entered.max(entered);
-        }
-        let tip = *self.state.tip();
-        for one in found.values_mut() {
-            let known = self
-                .equivocations
-                .iter()
-                .find(|known| (known.validator, known.entered) == (one.validator, one.entered));
-            one.at = match known {
-                _ if one.entered == tip.height => Some(tip.time),
-                Some(known) => known.at,
-                None => {
-                    let block = self.store.block(one.entered).ok().flatten();
-                    block.map(|decided| decided.block.header.time)
-                }
-            };
-        }
-        self.equivocations = found.into_values().collect();
+        self.agreement.standing()
     }
 
     /// Validators that signed twice, by the ledger.
     #[must_use]
     pub fn equivocations(&self) -> &[Equivocation] {
-        &self.equivocations
+        self.equivocations.all()
     }
 
     /// When this node last saw its own key sign what it does not remember, since its start.
     #[must_use]
     pub fn signed_elsewhere(&self) -> Option<TimestampMs> {
-        self.signed_elsewhere
+        self.agreement.signed_elsewhere()
     }
 
     /// The newest height that is known to be decided: of this node's last block, or by a certificate of a
@@ -403,7 +277,7 @@ impl Replica {
     /// Whether this node still asks the others what it signed before its start.
     #[must_use]
     pub fn is_recovering(&self) -> bool {
-        self.recovery.is_some()
+        self.agreement.unanswered().is_some()
     }
 
     /// How far this clock is ahead of the median of the peers', as far as they are heard.
@@ -415,10 +289,7 @@ impl Replica {
     /// Members whose message is missing: for the current step, or for recovery after a start.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
-        let lacking: Vec<_> = match &self.recovery {
-            Some(recovery) => recovery.unanswered().collect(),
-            None => self.consensus().waiting_for(),
-        };
+        let lacking = self.agreement.waiting_for();
         lacking.into_iter().map(|index| self.peers.name_of_validator(index)).collect()
     }
 }

@@ -1,10 +1,25 @@
-//! Transactions from clients and peers: checked, taken into the mempool, passed on, answered.
+//! Transactions from clients and peers: checked, taken into the waiting room, passed on, answered.
 
-use super::*;
+use super::Replica;
+use crate::{
+    event::{Action, Outcome, RequestId},
+    message::{PUSH_MAX, TransactionBytes},
+    node::NodeId,
+    waiting_room::{Checked, Source},
+};
+use ledger_core::{
+    codec::List,
+    crypto::{PublicKey, TransactionId},
+    ledger::State,
+    refusal::Refusal,
+    transaction::{ReceivedTransaction, TRANSACTION_VERSION, VerifiedTransaction},
+    types::{Height, LogIndex},
+};
 
 impl Replica {
-    pub(super) fn submit(&mut self, request: RequestId, bytes: Vec<u8>) {
-        let transaction = match ReceivedTransaction::decode(&bytes) {
+    /// A client hands in a transaction.
+    pub(super) fn submit(&mut self, request: RequestId, bytes: &[u8]) {
+        let transaction = match ReceivedTransaction::decode(bytes) {
             Ok(transaction) => transaction,
             Err(error) => {
                 let refusal = Refusal::Malformed { detail: error.to_string() };
@@ -17,38 +32,14 @@ impl Replica {
             Ok(None) => {}
             Err(error) => panic!("{error}"),
         }
-        let form = check_form(&self.chain, &self.state, &transaction);
+        let form = check_form(&self.state, &transaction);
         if let Err(refusal) = form.and_then(|_| self.waiting_room.has_room_for_client()) {
             return self.answer(request, Outcome::Refused(refusal));
         }
-        self.enqueue(transaction, Source::Client(request));
+        self.queue(transaction, Source::Client(request));
     }
 
-    fn enqueue(&mut self, transaction: ReceivedTransaction, source: Source) {
-        if let Some(known) = self.waiting_room.queue(transaction, source, self.now) {
-            self.admit(known, source);
-        }
-    }
-
-    pub(super) fn answer(&mut self, request: RequestId, outcome: Outcome) {
-        self.actions.push(Action::Answer { request, outcome });
-    }
-
-    pub(super) fn answer_decided(
-        &mut self,
-        request: RequestId,
-        id: TransactionId,
-        log_index: LogIndex,
-    ) {
-        match self.store.block_of(log_index) {
-            Ok(found) => {
-                let height = found.map_or(Height::ZERO, |(height, _)| height);
-                self.answer(request, Outcome::Decided { id, height, log_index });
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-
+    /// A node passes transactions on, or gives those that were asked for.
     pub(super) fn take_transactions(
         &mut self,
         from: NodeId,
@@ -57,33 +48,39 @@ impl Replica {
         for TransactionBytes(bytes) in list.into_vec() {
             let Ok(transaction) = ReceivedTransaction::decode(&bytes) else {
                 // Honest nodes pass on only what they have verified.
-                self.blame(from, "sent a malformed transaction");
-                return;
+                return self.blame(from, "sent a malformed transaction");
             };
             let entry = transaction.entry();
             let known = self.waiting_room.is_verifying(&entry)
                 || self.mempool().get(&entry).is_some()
-                || self.proposals.fetched(&entry).is_some();
+                || self.agreement.transaction(&entry).is_some();
             if known || self.waiting_room.is_full() {
                 continue;
             }
-            if check_form(&self.chain, &self.state, &transaction).is_ok() {
-                self.enqueue(transaction, Source::Peer);
+            if check_form(&self.state, &transaction).is_ok() {
+                self.queue(transaction, Source::Peer);
             }
+        }
+    }
+
+    fn queue(&mut self, transaction: ReceivedTransaction, source: Source) {
+        if let Some(known) = self.waiting_room.queue(transaction, source, self.now) {
+            self.admit(known, source);
         }
     }
 
     /// Sends the next batch of signatures to be checked, if it is time for that.
     pub(super) fn check_signatures(&mut self) {
-        let hurry = !self.proposals.wanted.is_empty();
-        let (chain, state) = (&self.chain, &self.state);
+        let state = &self.state;
         // Keys never leave the registry, so the author that was found is still there.
         let key_of = |transaction: &ReceivedTransaction| {
-            check_form(chain, state, transaction).unwrap_or(PublicKey::new([0; 32]))
+            check_form(state, transaction).unwrap_or(PublicKey::new([0; 32]))
         };
+        let hurry = self.agreement.is_judging();
         self.actions.extend(self.waiting_room.next_batch(self.now, hurry, key_of));
     }
 
+    /// The answer to a batch of signatures.
     pub(super) fn signatures_checked(&mut self, valid: &[bool]) {
         for checked in self.waiting_room.checked(valid) {
             match checked {
@@ -92,20 +89,20 @@ impl Replica {
                     self.answer(request, Outcome::Refused(Refusal::BadSignature {}));
                 }
                 Checked::Forged(transaction, Source::Peer) => {
-                    self.proposals.add_forged(&transaction);
+                    self.agreement.add_forged(&transaction);
                 }
             }
         }
     }
 
-    pub(super) fn admit(&mut self, transaction: VerifiedTransaction, source: Source) {
-        self.proposals.add_fetched(&transaction);
+    fn admit(&mut self, transaction: VerifiedTransaction, source: Source) {
+        self.agreement.add_transaction(&transaction);
         let id = transaction.id();
-        let author = transaction.transaction().author;
+        let body = transaction.transaction();
         let request = match source {
             Source::Peer => {
                 if self.store.transaction(&id).is_ok_and(|place| place.is_none())
-                    && self.is_live(&transaction)
+                    && body.expires > self.state.tip().time
                 {
                     self.waiting_room.insert_of_peer(transaction);
                 }
@@ -118,7 +115,7 @@ impl Replica {
         }
         // What builds on others of the same author that still wait cannot be judged alone.
         let judged = !self.journal.is_storing()
-            && !self.mempool().has_author(author)
+            && !self.mempool().has_author(body.author)
             && !self.mempool().contains_id(&id);
         if judged
             && let Err(refusal) = self.state.check(&transaction, self.block_time(), &self.store)
@@ -129,33 +126,47 @@ impl Replica {
         self.answer(request, outcome);
     }
 
-    pub(super) fn is_live(&self, transaction: &VerifiedTransaction) -> bool {
-        transaction.transaction().expires > self.state.tip().time
-    }
-
-    pub(super) fn refuse(&mut self, transaction: &VerifiedTransaction, refusal: Refusal) {
-        self.actions.extend(self.waiting_room.refuse(transaction, refusal));
-    }
-
     /// Passes new transactions on to the validators, in batches.
     pub(super) fn push_transactions(&mut self) {
         for message in self.waiting_room.push() {
             self.send_to_validators(&message);
         }
     }
+
+    /// What clients wait for here and can no longer come true is answered.
+    pub(super) fn recheck_requests(&mut self) {
+        let now = self.block_time();
+        for id in self.waiting_room.due_for_recheck() {
+            if let Some(transaction) = self.waiting_room.first_of_author(&id)
+                && let Err(refusal) = self.state.check(&transaction, now, &self.store)
+            {
+                self.actions.extend(self.waiting_room.refuse(&transaction, refusal));
+            }
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, outcome: Outcome) {
+        self.actions.push(Action::Answer { request, outcome });
+    }
+
+    fn answer_decided(&mut self, request: RequestId, id: TransactionId, log_index: LogIndex) {
+        match self.store.block_of(log_index) {
+            Ok(found) => {
+                let height = found.map_or(Height::ZERO, |(height, _)| height);
+                self.answer(request, Outcome::Decided { id, height, log_index });
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// What can be said without the signature and without executing it; the key that must have signed it.
-fn check_form(
-    chain: &ChainId,
-    state: &State,
-    transaction: &ReceivedTransaction,
-) -> Result<PublicKey, Refusal> {
+fn check_form(state: &State, transaction: &ReceivedTransaction) -> Result<PublicKey, Refusal> {
     let body = transaction.transaction();
     if body.version != TRANSACTION_VERSION {
         return Err(Refusal::WrongVersion { version: body.version });
     }
-    if body.chain != *chain {
+    if body.chain != *state.chain() {
         return Err(Refusal::WrongChain {});
     }
     let member = state.fund().members.get(&body.author);

@@ -1,7 +1,15 @@
-//! Messages in and out, recovery after a start, and the regular exchange that no acknowledgement stops
-//!: what was lost is brought again.
+//! Messages in and out, recovery after a start, and the regular exchange that no acknowledgement stops:
+//! what was lost is brought again.
 
-use super::*;
+use super::{RETRY_INTERVAL, Replica, VIEW_INTERVAL_AWAKE, VIEW_INTERVAL_WAITING};
+use crate::{early::Early, event::Action, message::PeerMessage, node::NodeId, proposal::Lacks};
+use ledger_core::{
+    block::{BLOCK_BYTES_MAX, BlockOutline},
+    codec::{List, decode},
+    consensus::{Message, Step, ValidationRequest, View, VoteKind},
+    crypto::{BlockHash, EntryHash},
+    types::{Height, TimestampMs},
+};
 
 impl Replica {
     pub(super) fn send(&mut self, to: NodeId, message: &PeerMessage) {
@@ -16,6 +24,15 @@ impl Replica {
         self.actions.push(Action::Alarm(text));
     }
 
+    /// Tells the operator what a node has done.
+    pub(super) fn blame(&mut self, node: NodeId, what: &str) {
+        let text = format!("{} {what}", self.peers.name(node));
+        self.alarm(text);
+    }
+
+    // ---- messages in
+
+    /// A node says something.
     pub(super) fn receive(&mut self, from: NodeId, bytes: &[u8]) {
         let message: PeerMessage = match decode(bytes) {
             Ok(message) => message,
@@ -28,13 +45,7 @@ impl Replica {
             PeerMessage::Consensus(message) => self.take_consensus(from, message),
             PeerMessage::View { view, clock } => self.take_view(from, &view, clock),
             PeerMessage::Outline(outline) => self.take_outline(from, *outline),
-            PeerMessage::GetOutline { height, block } => {
-                if height == self.consensus().height()
-                    && let Some(outline) = self.proposals.outline(&block).cloned()
-                {
-                    self.send(from, &PeerMessage::Outline(Box::new(outline)));
-                }
-            }
+            PeerMessage::GetOutline { height, block } => self.give_outline(from, height, &block),
             PeerMessage::Transactions(list) => self.take_transactions(from, list),
             PeerMessage::GetTransactions(entries) => self.give_transactions(from, &entries),
             PeerMessage::GetBlocks { first, last } => self.give_blocks(from, first, last),
@@ -51,12 +62,8 @@ impl Replica {
         }
     }
 
-    pub(super) fn take_consensus(&mut self, from: NodeId, message: Message) {
-        let height = self.consensus().height();
-        if message.height() > height {
-            // It has decided what this node decides; its next view may come much later.
-            self.peers.is_at_least_at(from, message.height());
-        }
+    fn take_consensus(&mut self, from: NodeId, message: Message) {
+        let current = self.agreement.height();
         if let Message::Vote(signed) = &message
             && signed.message.kind == VoteKind::Precommit
             && signed.message.block.is_some()
@@ -64,35 +71,27 @@ impl Replica {
         {
             self.peers.precommitted(from, signed.message.height);
         }
-        if message.height() > height {
+        let height = message.height();
+        if height > current {
+            // It has decided what this node decides; its next view may come much later.
+            self.peers.is_at_least_at(from, height);
             self.sync.fall_behind(self.now);
         }
-        if message.height() != height {
-            if Early::is_early(message.height(), height) {
-                self.early.keep_message(self.now, message);
-            }
+        if Early::is_early(height, current) {
+            self.early.keep_message(self.now, message);
+        }
+        if height != current {
             return;
         }
-        if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
-            self.take_verified(verified, self.now);
+        if let Ok(verified) = message.verify(self.state.chain(), self.state.validators()) {
+            self.agreement.take(verified, self.now, self.state.validators());
         }
     }
 
-    /// A message of the current height that came at this moment.
-    pub(super) fn take_verified(&mut self, message: VerifiedMessage, at: TimestampMs) {
-        if let VerifiedMessage::Proposal(proposal) = &message
-            && proposal.proposer
-                == self.state.validators().proposer(proposal.height, proposal.round)
-        {
-            self.proposals.note_proposed(proposal.block, at);
-        }
-        self.inputs.push_back(message.into());
-    }
-
-    pub(super) fn take_view(&mut self, from: NodeId, view: &consensus::View, clock: TimestampMs) {
+    fn take_view(&mut self, from: NodeId, view: &View, clock: TimestampMs) {
         self.peers.shows_clock(from, self.now, clock);
         self.peers.is_at(from, view.height);
-        let height = self.consensus().height();
+        let height = self.agreement.height();
         if view.height > height {
             return self.sync.fall_behind(self.now);
         }
@@ -106,7 +105,7 @@ impl Replica {
         if view.step != Step::Waiting
             && let Some(validator) = self.peers.validator(from)
         {
-            self.inputs.push_back(Input::PeerAwake { height, validator });
+            self.agreement.peer_awake(validator);
         }
     }
 
@@ -118,22 +117,33 @@ impl Replica {
     }
 
     pub(super) fn take_outline(&mut self, from: NodeId, outline: BlockOutline) {
-        let tip = self.state.tip();
-        let (next, height) = (tip.height.next(), outline.header.height);
-        if Early::is_early(height, next) {
+        if Early::is_early(outline.header.height, self.next_height()) {
             return self.early.keep_outline(from, outline);
         }
-        let fits = height == next
-            && outline.header.parent == tip.hash
-            && evidence_hash(&outline.evidence) == outline.header.evidence;
-        if fits && self.proposals.outline(&outline.header.hash()).is_none() {
-            self.proposals.add_outline(outline, self.now);
+        self.agreement.take_outline(outline, &self.state, self.now);
+    }
+
+    fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
+        let Some(index) = self.peers.validator(from) else { return };
+        match self.agreement.take_answer(index, latest.as_ref()) {
+            Ok(wish) => self.carry_out(wish.into_iter().collect()),
+            Err(error) => self.blame(from, &format!("answered recovery wrongly: {error}")),
         }
     }
 
-    pub(super) fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
-        let (mempool, proposals) = (self.waiting_room.mempool(), &self.proposals);
-        let known = |entry: &EntryHash| mempool.get(entry).or_else(|| proposals.fetched(entry));
+    // ---- answers
+
+    fn give_outline(&mut self, to: NodeId, height: Height, block: &BlockHash) {
+        if height == self.agreement.height()
+            && let Some(outline) = self.agreement.outline(block).cloned()
+        {
+            self.send(to, &PeerMessage::Outline(Box::new(outline)));
+        }
+    }
+
+    fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
+        let (mempool, agreement) = (self.waiting_room.mempool(), &self.agreement);
+        let known = |entry: &EntryHash| mempool.get(entry).or_else(|| agreement.transaction(entry));
         let waiting = entries.iter().filter_map(known).map(|transaction| transaction.bytes());
         // What has been decided meanwhile waits no more.
         let decided = entries.iter().copied().filter(|entry| known(entry).is_none()).collect();
@@ -149,38 +159,9 @@ impl Replica {
         }
     }
 
-    pub(super) fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
-        let (Some(recovery), Some(index)) = (&mut self.recovery, self.peers.validator(from)) else {
-            return;
-        };
-        if let Err(error) = recovery.on_answer(index, latest.as_ref()) {
-            return self.blame(from, &format!("answered recovery wrongly: {error}"));
-        }
-        self.check_permit();
-    }
+    // ---- the regular exchange
 
-    pub(super) fn check_permit(&mut self) {
-        let Some(recovery) = &self.recovery else { return };
-        let barred_through = match recovery.permit() {
-            Permit::Collecting { .. } => return,
-            Permit::Allowed => self.forgotten,
-            Permit::BarredThrough(height) => {
-                let text = "peers have seen newer votes of ours than the guard remembers: \
-                            signing is barred until the chain is past them";
-                self.actions.push(Action::Alarm(format!("{text} (height {height})")));
-                Some(height).max(self.forgotten)
-            }
-        };
-        self.recovery = None;
-        self.inputs.push_back(Input::SigningAllowed { barred_through });
-    }
-
-    pub(super) fn wants_retry(&self) -> bool {
-        self.recovery.is_some()
-            || !self.proposals.wanted.is_empty()
-            || self.proposals.certificate().is_some()
-    }
-
+    /// Says and asks for what is due.
     pub(super) fn exchange(&mut self) {
         if self.now >= self.next_view {
             let interval = if self.consensus().is_waiting() {
@@ -191,7 +172,7 @@ impl Replica {
             self.next_view = self.now.after(interval);
             self.send_view();
         }
-        if self.wants_retry() && self.now >= self.next_retry {
+        if self.agreement.lacks_something() && self.now >= self.next_retry {
             self.next_retry = self.now.after(RETRY_INTERVAL);
             self.ask_again();
         }
@@ -203,55 +184,58 @@ impl Replica {
     }
 
     /// Tells every node what this one has; following nodes learn of new blocks by it.
-    pub(super) fn send_view(&mut self) {
+    fn send_view(&mut self) {
         let view = self.consensus().view();
         let message = PeerMessage::View { view, clock: self.now };
         self.actions.extend(self.peers.send_to(&message, |_| true));
     }
 
-    pub(super) fn ask_again(&mut self) {
-        if let Some(recovery) = &self.recovery {
-            let silent: BTreeSet<_> = recovery.unanswered().collect();
+    fn ask_again(&mut self) {
+        if let Some(silent) = self.agreement.unanswered() {
             let questions = self.peers.send_to(&PeerMessage::RecoveryQuestion, |node| {
                 node.validator.is_some_and(|index| silent.contains(&index))
             });
             self.actions.extend(questions);
         }
-        let height = self.consensus().height();
-        let wanted =
-            if self.journal.is_storing() { Vec::new() } else { self.proposals.wanted.clone() };
-        for request in wanted {
-            let block = request.block;
-            let Err(lacks) = self.judge(&request) else { continue };
-            match lacks {
-                Lacks::Outline => {
-                    self.send_to_validators(&PeerMessage::GetOutline { height, block });
-                }
-                Lacks::Transactions => {
-                    let lacking = self.proposals.lacking(&block);
-                    let absent = lacking.filter(|entry| !self.waiting_room.is_verifying(entry));
-                    let absent: Vec<_> = absent.copied().collect();
-                    if let Some(node) = self.one_to_ask(&request)
-                        && !absent.is_empty()
-                    {
-                        let entries = List::new(absent).unwrap_or_default();
-                        self.send(node, &PeerMessage::GetTransactions(entries));
-                    }
-                }
+        if !self.journal.is_storing() {
+            for (request, lacks) in self.agreement.lacking() {
+                self.ask_for(&request, lacks);
             }
         }
         self.ask_for_certified_body();
     }
 
+    /// Asks for what keeps a block from being judged.
+    fn ask_for(&mut self, request: &ValidationRequest, lacks: Lacks) {
+        let (height, block) = (self.agreement.height(), request.block);
+        match lacks {
+            Lacks::Outline => self.send_to_validators(&PeerMessage::GetOutline { height, block }),
+            Lacks::Transactions(lacking) => {
+                let absent = lacking.into_iter().filter(|e| !self.waiting_room.is_verifying(e));
+                let absent: Vec<_> = absent.collect();
+                if let Some(node) = self.one_to_ask(request)
+                    && !absent.is_empty()
+                {
+                    let entries = List::new(absent).unwrap_or_default();
+                    self.send(node, &PeerMessage::GetTransactions(entries));
+                }
+            }
+        }
+    }
+
     /// One connected validator that should have the bodies of a block: its proposer first, and another
     /// one each time.
     fn one_to_ask(&self, request: &ValidationRequest) -> Option<NodeId> {
-        let proposer = self.state.validators().proposer(self.consensus().height(), request.round);
+        let proposer = self.state.validators().proposer(self.agreement.height(), request.round);
         let mut candidates: Vec<_> = self.peers.connected_validators().collect();
         candidates.sort_by_key(|node| self.peers.validator(*node) != Some(proposer));
-        let arrived = self.proposals.arrived(&request.block, self.now);
-        let waited = self.now.get().saturating_sub(arrived.get()) / RETRY_INTERVAL.get();
-        let turn = usize::try_from(waited).unwrap_or(0);
+        let turn = self.turn_for(&request.block);
         candidates.get(turn % candidates.len().max(1)).copied()
+    }
+
+    /// How often something of a block has been asked for in vain, so that others are asked each time.
+    pub(super) fn turn_for(&self, block: &BlockHash) -> usize {
+        let waited = self.agreement.lacking_for(block, self.now);
+        usize::try_from(waited.get() / RETRY_INTERVAL.get()).unwrap_or(0)
     }
 }

@@ -3,9 +3,22 @@
 //!
 //! Source: docs/protocol.md C1 to C4.
 
-use super::*;
-use crate::sync::Range;
-use ledger_core::{receipt::CertifiedHeader, replay::replay};
+use super::Replica;
+use crate::{
+    agreement::Disbelief,
+    early::Early,
+    message::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, PeerMessage},
+    node::NodeId,
+    sync::Range,
+};
+use ledger_core::{
+    block::{BLOCK_TRANSACTIONS_MAX, CertifiedBlock, evidence_hash},
+    codec::{List, decode},
+    consensus::ValidatorSet,
+    receipt::CertifiedHeader,
+    replay::replay,
+    types::{Height, VotingPower},
+};
 
 impl Replica {
     /// The height of the first block that this node lacks.
@@ -53,62 +66,33 @@ impl Replica {
             }
             return self.sync.fall_behind(self.now);
         }
-        if !self.proposals.takes_decision_of(from) {
-            return;
-        }
-        let Decided { certificate, outline } = decided;
-        let known = self.proposals.certificate().map(|known| known.block);
-        if known != Some(certificate.block) {
-            if let Err(error) = certificate.verify(&self.chain, self.state.validators()) {
-                let text = format!("passed on a certificate that proves nothing: {error}");
-                return self.blame(from, &text);
+        match self.agreement.take_decision(from, decided, &self.state, self.now) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.sync.certify(height);
+                // Its body is asked for at once if something of it is lacking.
+                self.next_retry = self.now;
             }
-            if let Some(known) = known {
-                let other = certificate.block;
-                return self.alarm(format!("conflicting decision: {known} and {other}"));
-            }
+            Err(error @ Disbelief::ProvesNothing(_)) => self.blame(from, &error.to_string()),
+            Err(error @ Disbelief::Conflict(..)) => self.alarm(error.to_string()),
         }
-        self.sync.certify(height);
-        self.proposals.certify(certificate, from, outline, self.now);
-        // Its body is asked for at once if something of it is lacking.
-        self.next_retry = self.now;
     }
 
     /// Asks more nodes than may be faulty for what is lacking of a block that is decided, others each time.
     pub(super) fn ask_for_certified_body(&mut self) {
-        let Some(certificate) = self.proposals.certificate() else { return };
-        let (block, height) = (certificate.block, certificate.height);
-        let lacking = self.proposals.lacking_of_certified();
-        let absent: Vec<_> = lacking
-            .filter(|entry| !self.waiting_room.is_verifying(entry))
-            .copied()
-            .take(BLOCK_TRANSACTIONS_MAX)
-            .collect();
+        let Some((block, height, lacking)) = self.agreement.lacking_of_certified() else { return };
+        let absent = lacking.into_iter().filter(|entry| !self.waiting_room.is_verifying(entry));
+        let absent: Vec<_> = absent.take(BLOCK_TRANSACTIONS_MAX).collect();
         if absent.is_empty() || self.journal.is_storing() {
             return;
         }
         let message = PeerMessage::GetTransactions(List::new(absent).unwrap_or_default());
         let nodes = self.peers.validators_beyond(height);
-        let waited = self.now.get().saturating_sub(self.proposals.arrived(&block, self.now).get());
-        let turn = usize::try_from(waited / RETRY_INTERVAL.get()).unwrap_or(0);
-        let count = self.more_than_faulty().min(nodes.len());
-        let first = turn.saturating_mul(count);
+        let count = more_than_faulty(self.state.validators()).min(nodes.len());
+        let first = self.turn_for(&block).saturating_mul(count);
         for position in 0..count {
             self.send(nodes[first.wrapping_add(position) % nodes.len()], &message);
         }
-    }
-
-    /// So many nodes that one of them is honest, if all are validators.
-    fn more_than_faulty(&self) -> usize {
-        let validators = self.state.validators();
-        let mut powers: Vec<_> = validators.validators().iter().map(|v| v.power.get()).collect();
-        powers.sort_unstable();
-        let mut sum = 0;
-        let few = powers.iter().take_while(|power| {
-            sum += **power;
-            !validators.exceeds_f(VotingPower::new(sum))
-        });
-        few.count() + 1
     }
 
     /// Asks for blocks while this node is behind (C3).
@@ -128,7 +112,7 @@ impl Replica {
             return;
         }
         let hurry = self.consensus().me().is_some();
-        let parallel = self.more_than_faulty();
+        let parallel = more_than_faulty(self.state.validators());
         for (node, range) in self.sync.ask(self.now, next, &candidates, parallel, hurry) {
             let Range { first, last } = range;
             self.send(node, &PeerMessage::GetBlocks { first, last });
@@ -179,7 +163,7 @@ impl Replica {
         if last > self.sync.certified()
             && let Some(tip) = tip
         {
-            match tip.verify(&self.chain, self.state.validators()) {
+            match tip.verify(self.state.chain(), self.state.validators()) {
                 Ok(()) => self.sync.certify(last),
                 Err(error) => {
                     self.sync.distrust(from, self.now);
@@ -213,9 +197,16 @@ impl Replica {
             }
         }
     }
+}
 
-    pub(super) fn blame(&mut self, node: NodeId, what: &str) {
-        let text = format!("{} {what}", self.peers.name(node));
-        self.alarm(text);
-    }
+/// So many nodes that one of them is honest, if all are validators.
+fn more_than_faulty(validators: &ValidatorSet) -> usize {
+    let mut powers: Vec<_> = validators.validators().iter().map(|v| v.power.get()).collect();
+    powers.sort_unstable();
+    let mut sum = 0;
+    let few = powers.iter().take_while(|power| {
+        sum += **power;
+        !validators.exceeds_f(VotingPower::new(sum))
+    });
+    few.count() + 1
 }
