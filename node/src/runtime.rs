@@ -369,6 +369,8 @@ impl Shell {
                 self.handle(Event::Submit { request, bytes });
             }
             Command::Status(reply) => {
+                // Whoever asks for the metrics asks for this first.
+                self.metrics.ignored(self.replica.ignored());
                 let _ = reply.send(self.status());
             }
             Command::IsPending(id, reply) => {

@@ -26,7 +26,7 @@ use ledger_core::{
     codec::encode,
     consensus::{
         self, Alarm, AnswerError, CertificateError, Effects, Evidence, GuardError, GuardRecord,
-        Input, Message, Permit, QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy,
+        Ignored, Input, Message, Permit, QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy,
         ToPersist, ToSign, ValidationRequest, ValidatorSet, Validity, VerifiedMessage,
     },
     crypto::{BlockHash, ChainId, EntryHash, SecretKey},
@@ -36,7 +36,7 @@ use ledger_core::{
     transaction::{ReceivedTransaction, VerifiedTransaction},
     types::{DurationMs, Height, Round, TimestampMs, ValidatorIndex},
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Most evidence kept for coming blocks.
 const EVIDENCE_MAX: usize = 64;
@@ -136,6 +136,8 @@ pub(crate) struct Agreement {
     standing: Standing,
     /// When this node last saw its own key sign what it does not remember.
     signed_elsewhere: Option<TimestampMs>,
+    /// How many inputs changed nothing, by the reason.
+    ignored: BTreeMap<Ignored, u64>,
 }
 
 impl Agreement {
@@ -177,6 +179,7 @@ impl Agreement {
             timers: BTreeSet::new(),
             round_since: now,
             signed_elsewhere: None,
+            ignored: BTreeMap::new(),
         };
         let mut wishes = agreement.carry_out(effects, state, now);
         wishes.extend(agreement.check_permit());
@@ -209,6 +212,11 @@ impl Agreement {
     /// When this node last saw its own key sign what it does not remember.
     pub(crate) fn signed_elsewhere(&self) -> Option<TimestampMs> {
         self.signed_elsewhere
+    }
+
+    /// How many inputs changed nothing since the start, by the reason.
+    pub(crate) fn ignored(&self) -> &BTreeMap<Ignored, u64> {
+        &self.ignored
     }
 
     /// Validators whose message is missing: for recovery after a start, or else for the current step.
@@ -287,17 +295,11 @@ impl Agreement {
     }
 
     fn carry_out(&mut self, effects: Effects, state: &State, now: TimestampMs) -> Vec<Wish> {
-        let Effects {
-            sign,
-            resend,
-            schedule,
-            build,
-            validate,
-            decide,
-            evidence,
-            alarms,
-            ignored: _,
-        } = effects;
+        let Effects { sign, resend, schedule, build, validate, decide, evidence, alarms, ignored } =
+            effects;
+        if let Some(reason) = ignored {
+            *self.ignored.entry(reason).or_default() += 1;
+        }
         let mut wishes = Vec::new();
         if let Some(message) = resend {
             self.broadcast(&message, &mut wishes);

@@ -36,10 +36,11 @@ use crate::{
 };
 use ledger_core::{
     block::CertifiedBlock,
-    consensus::{self, GuardError},
+    consensus::{self, GuardError, Ignored},
     ledger::State,
     types::{DurationMs, Height, TimestampMs, ValidatorIndex},
 };
+use std::collections::BTreeMap;
 
 /// How often a node tells its peers what it has while a height is being decided.
 const VIEW_INTERVAL_AWAKE: DurationMs = DurationMs::new(250);
@@ -265,6 +266,12 @@ impl Replica {
     #[must_use]
     pub fn signed_elsewhere(&self) -> Option<TimestampMs> {
         self.agreement.signed_elsewhere()
+    }
+
+    /// How many messages, timers and answers changed nothing since the start, by the reason.
+    #[must_use]
+    pub fn ignored(&self) -> &BTreeMap<Ignored, u64> {
+        self.agreement.ignored()
     }
 
     /// The newest height that is known to be decided: of this node's last block, or by a certificate of a
