@@ -30,6 +30,7 @@ use ledger_core::{
 use machine_token::MachineToken;
 use replica::{
     Action, Config, Event, MEMPOOL_BYTES_MAX, NodeId, Outcome, Replica, RequestId, Road, Start,
+    StartError,
 };
 use std::{
     collections::BTreeMap,
@@ -111,8 +112,10 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
     getrandom::fill(&mut entropy).map_err(|error| anyhow!("no randomness: {error}"))?;
     let config = Config { genesis: genesis.clone(), me, key: validator, entropy };
     let start = Start { chain, state, guard: record, nothing_signed };
-    let (replica, actions) = Replica::new(config, start, now())
-        .map_err(|error| advice::guard_damaged(&path, &error.to_string()))?;
+    let (replica, actions) = Replica::new(config, start, now()).map_err(|error| match error {
+        StartError::Guard(error) => advice::guard_damaged(&path, &error.to_string()),
+        StartError::Disk(error) => advice::chain(&error),
+    })?;
     let name = genesis.nodes[me].name.clone();
     Ok(Opened { replica, actions, guard, me, name, transport })
 }
@@ -191,10 +194,14 @@ pub async fn run(
         metrics,
         replies: BTreeMap::new(),
         next_request: 0,
+        failure: None,
     };
     shell.carry_out(opened.actions);
 
     let result = loop {
+        if let Some(failure) = shell.failure.take() {
+            break Err(failure);
+        }
         let wake = shell.replica.wake_at().get().saturating_sub(now().get());
         tokio::select! {
             biased;
@@ -292,6 +299,8 @@ struct Shell {
     metrics: Metrics,
     replies: BTreeMap<RequestId, mpsc::Sender<Outcome>>,
     next_request: RequestId,
+    /// Why the node has to stop.
+    failure: Option<Failure>,
 }
 
 /// Which signatures are right; a large batch is shared among the cores.
@@ -409,6 +418,7 @@ impl Shell {
                     let _ = self.network.commands.try_send(gossip);
                 }
                 Action::Alarm(text) => tracing::warn!("{text}"),
+                Action::DiskFailed(error) => self.failure = Some(advice::chain(&error)),
             }
         }
     }

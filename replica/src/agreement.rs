@@ -60,14 +60,18 @@ pub(crate) enum Wish {
 #[derive(Clone, Copy)]
 pub(crate) struct Ground<'a> {
     /// The state after the last block.
-    pub(crate) state: &'a State,
+    state: &'a State,
     /// What came before.
-    pub(crate) reads: &'a dyn Reads,
+    reads: &'a dyn Reads,
     /// Transactions that are here.
-    pub(crate) mempool: &'a Mempool,
+    mempool: &'a Mempool,
 }
 
-impl Ground<'_> {
+impl<'a> Ground<'a> {
+    pub(crate) fn of(state: &'a State, reads: &'a dyn Reads, mempool: &'a Mempool) -> Self {
+        Self { state, reads, mempool }
+    }
+
     fn transaction(&self, entry: &EntryHash) -> Option<VerifiedTransaction> {
         self.mempool.get(entry).cloned()
     }

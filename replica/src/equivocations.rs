@@ -17,7 +17,7 @@ pub struct Equivocation {
     pub height: Height,
     /// The height of the block that says so.
     entered: Height,
-    /// The time of that block; nothing if the block cannot be read.
+    /// The time of that block; nothing if the block is not here.
     pub at: Option<TimestampMs>,
 }
 
@@ -32,10 +32,17 @@ impl Equivocations {
     }
 
     /// Looks at the state after a block that may say more. `time_of` gives the time of an earlier block.
-    pub(crate) fn note(&mut self, state: &State, time_of: impl Fn(Height) -> Option<TimestampMs>) {
+    ///
+    /// # Errors
+    /// What `time_of` could not say.
+    pub(crate) fn note<E>(
+        &mut self,
+        state: &State,
+        time_of: impl Fn(Height) -> Result<Option<TimestampMs>, E>,
+    ) -> Result<(), E> {
         let known: u64 = self.0.iter().map(|known| known.times).sum();
         if state.convictions().count() as u64 == known {
-            return;
+            return Ok(());
         }
         let mut found: BTreeMap<ValidatorIndex, Equivocation> = BTreeMap::new();
         for (key, entered) in state.convictions() {
@@ -55,9 +62,10 @@ impl Equivocations {
             one.at = match known.find(same) {
                 _ if one.entered == tip.height => Some(tip.time),
                 Some(known) => known.at,
-                None => time_of(one.entered),
+                None => time_of(one.entered)?,
             };
         }
         self.0 = found.into_values().collect();
+        Ok(())
     }
 }

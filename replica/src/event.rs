@@ -3,10 +3,15 @@
 //! Data and nothing else. An [`Event`] is what has happened, an [`Action`] what is to be done about it; a
 //! replica has no other way to the world but to read its own store.
 
-use crate::{chain_store::ChainStore, message::Road, node::NodeId, store::Change};
+use crate::{
+    chain_store::{ChainStore, ChainStoreError},
+    message::Road,
+    node::NodeId,
+    store::Change,
+};
 use genesis::Genesis;
 use ledger_core::{
-    consensus::GuardRecord,
+    consensus::{GuardError, GuardRecord},
     crypto::{BatchItem, BlockHash, SecretKey, TransactionId},
     ledger::State,
     refusal::Refusal,
@@ -130,6 +135,22 @@ pub enum Action {
     },
     /// Tell the operator.
     Alarm(String),
+    /// The disk cannot be read, or does not hold what was written: tell the operator what to do, and stop. It is the
+    /// last action; nothing right can follow, so from now on every event leads to nothing.
+    DiskFailed(ChainStoreError),
+}
+
+/// Why a replica cannot start.
+///
+/// Blame: the operator, or the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The guard cannot be believed: the node must not run.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The chain on disk cannot be read.
+    #[error(transparent)]
+    Disk(#[from] ChainStoreError),
 }
 
 /// What a replica starts from.

@@ -27,7 +27,7 @@ mod sync;
 mod waiting_room;
 
 pub use equivocations::Equivocation;
-pub use event::{Action, Config, Event, JobId, Outcome, RequestId, Start, Write};
+pub use event::{Action, Config, Event, JobId, Outcome, RequestId, Start, StartError, Write};
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
 pub use message::{Decided, PeerMessage, Road, TransactionBytes};
 pub use node::{NodeId, NodeInfo};

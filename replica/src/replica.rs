@@ -21,10 +21,10 @@ mod exchange;
 
 use crate::{
     agreement::{Agreement, Restored},
-    chain_store::ChainStore,
+    chain_store::{ChainStore, ChainStoreError},
     early::Early,
     equivocations::{Equivocation, Equivocations},
-    event::{Action, Config, Event, Start},
+    event::{Action, Config, Event, Start, StartError},
     journal::Journal,
     mempool::Mempool,
     node::{NodeId, NodeInfo},
@@ -36,7 +36,7 @@ use crate::{
 };
 use ledger_core::{
     block::CertifiedBlock,
-    consensus::{self, GuardError, Ignored},
+    consensus::{self, Ignored},
     ledger::State,
     types::{DurationMs, Height, TimestampMs, ValidatorIndex},
 };
@@ -71,6 +71,8 @@ pub struct Replica {
     next_retry: TimestampMs,
     /// What this event has led to so far.
     actions: Vec<Action>,
+    /// Whether the disk has failed: nothing is taken in any more.
+    stopped: bool,
     now: TimestampMs,
 }
 
@@ -78,7 +80,7 @@ impl Replica {
     /// Starts where the disk says that the node stopped.
     ///
     /// # Errors
-    /// [`GuardError`] if the guard cannot be believed: the node must not run then.
+    /// [`StartError`] if the guard cannot be believed or the disk cannot be read: the node must not run then.
     ///
     /// # Panics
     /// If the configuration names a node or key that genesis does not have.
@@ -86,7 +88,7 @@ impl Replica {
         config: Config,
         start: Start,
         now: TimestampMs,
-    ) -> Result<(Self, Vec<Action>), GuardError> {
+    ) -> Result<(Self, Vec<Action>), StartError> {
         let Config { genesis, me, key, entropy } = config;
         let Start { chain: store, state, guard, nothing_signed } = start;
         let validator_of = |member| {
@@ -100,7 +102,7 @@ impl Replica {
             .map(|node| NodeInfo { name: node.name.clone(), validator: validator_of(node.member) })
             .collect();
         let tip = state.tip().height;
-        let bodies = store.bodies(tip.next()).unwrap_or_default();
+        let bodies = store.bodies(tip.next())?;
         let restored = Restored {
             chain: genesis.chain,
             state: &state,
@@ -114,7 +116,7 @@ impl Replica {
         };
         let (agreement, wishes) = Agreement::restore(restored, now)?;
         let mut recent = Recent::default();
-        if let Ok(Some(CertifiedBlock { block, certificate })) = store.block(tip) {
+        if let Some(CertifiedBlock { block, certificate }) = store.block(tip)? {
             recent.restore(&block, certificate, now, nodes.len());
         }
         let mut replica = Self {
@@ -132,21 +134,34 @@ impl Replica {
             next_view: now,
             next_retry: now,
             actions: Vec::new(),
+            stopped: false,
             now,
         };
-        replica.note_equivocations();
+        replica.note_equivocations()?;
         replica.carry_out(wishes);
-        replica.settle();
+        replica.settle()?;
         let actions = std::mem::take(&mut replica.actions);
         Ok((replica, actions))
     }
 
     /// Takes one event in and says what to do, in this order.
     pub fn handle(&mut self, event: Event, now: TimestampMs) -> Vec<Action> {
+        if self.stopped {
+            return Vec::new();
+        }
         self.now = self.now.max(now);
+        if let Err(error) = self.take(event) {
+            self.stopped = true;
+            self.actions.push(Action::DiskFailed(error));
+        }
+        self.agreement.note_standing(self.now);
+        std::mem::take(&mut self.actions)
+    }
+
+    fn take(&mut self, event: Event) -> Result<(), ChainStoreError> {
         match event {
             Event::Tick => {}
-            Event::Submit { request, bytes } => self.submit(request, &bytes),
+            Event::Submit { request, bytes } => self.submit(request, &bytes)?,
             Event::Connected(node) => {
                 self.peers.set_connected(node, true, self.now);
                 self.next_view = self.now;
@@ -156,32 +171,31 @@ impl Replica {
                 self.peers.set_connected(node, false, self.now);
                 self.sync.disconnected(node);
             }
-            Event::Received { from, bytes } => self.receive(from, &bytes),
+            Event::Received { from, bytes } => self.receive(from, &bytes)?,
             Event::Announced(height) => self.hear_of(height),
-            Event::SignaturesChecked(valid) => self.signatures_checked(&valid),
-            Event::Persisted(job) => self.persisted(job),
+            Event::SignaturesChecked(valid) => self.signatures_checked(&valid)?,
+            Event::Persisted(job) => self.persisted(job)?,
         }
         self.agreement.fire_timers(self.now);
-        self.settle();
-        self.agreement.note_standing(self.now);
-        std::mem::take(&mut self.actions)
+        self.settle()
     }
 
     /// Does everything that can be done now.
-    fn settle(&mut self) {
+    fn settle(&mut self) -> Result<(), ChainStoreError> {
         loop {
             self.check_signatures();
             self.push_transactions();
             self.wake_if_there_is_reason();
-            self.build_if_there_is_reason();
-            self.judge_wanted();
-            self.finish_certified();
+            self.build_if_there_is_reason()?;
+            self.judge_wanted()?;
+            self.finish_certified()?;
             match self.agreement.step(&self.state, self.now) {
                 Some(wishes) => self.carry_out(wishes),
                 None => break,
             }
         }
         self.exchange();
+        Ok(())
     }
 
     /// When [`Event::Tick`] is due, at the latest.

@@ -766,6 +766,9 @@ impl Cluster {
                     }
                 }
                 Action::Announce(height) => self.announce(machine, height),
+                Action::DiskFailed(error) => {
+                    self.checks.violate(format!("machine {machine}: its disk failed: {error}"));
+                }
                 Action::Alarm(text) => {
                     self.trace.note(self.now, "alarm", machine, text.as_bytes());
                     if self.is_honest(machine) {

@@ -127,7 +127,7 @@ impl Desk {
             &self.community.genesis,
         )
         .expect("a fresh store");
-        let executed = execute(state, &chain, proposed, &[], listed, OnRefusal::Fail);
+        let executed = execute(state, &chain.reading(), proposed, &[], listed, OnRefusal::Fail);
         BlockOutline {
             header: executed.expect("a valid block").header,
             evidence: List::default(),

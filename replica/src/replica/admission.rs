@@ -2,6 +2,7 @@
 
 use super::Replica;
 use crate::{
+    chain_store::ChainStoreError,
     event::{Action, Outcome, RequestId},
     message::{PUSH_MAX, TransactionBytes},
     node::NodeId,
@@ -13,30 +14,34 @@ use ledger_core::{
     ledger::State,
     refusal::Refusal,
     transaction::{ReceivedTransaction, TRANSACTION_VERSION, VerifiedTransaction},
-    types::{Height, LogIndex},
+    types::LogIndex,
 };
 
 impl Replica {
     /// A client hands in a transaction.
-    pub(super) fn submit(&mut self, request: RequestId, bytes: &[u8]) {
+    pub(super) fn submit(
+        &mut self,
+        request: RequestId,
+        bytes: &[u8],
+    ) -> Result<(), ChainStoreError> {
         let transaction = match ReceivedTransaction::decode(bytes) {
             Ok(transaction) => transaction,
             Err(error) => {
                 let refusal = Refusal::Malformed { detail: error.to_string() };
-                return self.answer(request, Outcome::Refused(refusal));
+                self.answer(request, Outcome::Refused(refusal));
+                return Ok(());
             }
         };
         let id = transaction.id();
-        match self.store.transaction(&id) {
-            Ok(Some(log_index)) => return self.answer_decided(request, id, log_index),
-            Ok(None) => {}
-            Err(error) => panic!("{error}"),
+        if let Some(log_index) = self.store.transaction(&id)? {
+            return self.answer_decided(request, id, log_index);
         }
         let form = check_form(&self.state, &transaction);
         if let Err(refusal) = form.and_then(|_| self.waiting_room.has_room_for_client()) {
-            return self.answer(request, Outcome::Refused(refusal));
+            self.answer(request, Outcome::Refused(refusal));
+            return Ok(());
         }
-        self.queue(transaction, Source::Client(request));
+        self.queue(transaction, Source::Client(request))
     }
 
     /// A node passes transactions on, or gives those that were asked for.
@@ -44,11 +49,12 @@ impl Replica {
         &mut self,
         from: NodeId,
         list: List<TransactionBytes, PUSH_MAX>,
-    ) {
+    ) -> Result<(), ChainStoreError> {
         for TransactionBytes(bytes) in list.into_vec() {
             let Ok(transaction) = ReceivedTransaction::decode(&bytes) else {
                 // Honest nodes pass on only what they have verified.
-                return self.blame(from, "sent a malformed transaction");
+                self.blame(from, "sent a malformed transaction");
+                return Ok(());
             };
             let entry = transaction.entry();
             let known = self.waiting_room.is_verifying(&entry)
@@ -58,14 +64,20 @@ impl Replica {
                 continue;
             }
             if check_form(&self.state, &transaction).is_ok() {
-                self.queue(transaction, Source::Peer);
+                self.queue(transaction, Source::Peer)?;
             }
         }
+        Ok(())
     }
 
-    fn queue(&mut self, transaction: ReceivedTransaction, source: Source) {
-        if let Some(known) = self.waiting_room.queue(transaction, source, self.now) {
-            self.admit(known, source);
+    fn queue(
+        &mut self,
+        transaction: ReceivedTransaction,
+        source: Source,
+    ) -> Result<(), ChainStoreError> {
+        match self.waiting_room.queue(transaction, source, self.now) {
+            Some(known) => self.admit(known, source),
+            None => Ok(()),
         }
     }
 
@@ -81,10 +93,10 @@ impl Replica {
     }
 
     /// The answer to a batch of signatures.
-    pub(super) fn signatures_checked(&mut self, valid: &[bool]) {
+    pub(super) fn signatures_checked(&mut self, valid: &[bool]) -> Result<(), ChainStoreError> {
         for checked in self.waiting_room.checked(valid) {
             match checked {
-                Checked::Good(transaction, source) => self.admit(transaction, source),
+                Checked::Good(transaction, source) => self.admit(transaction, source)?,
                 Checked::Forged(_, Source::Client(request)) => {
                     self.answer(request, Outcome::Refused(Refusal::BadSignature {}));
                 }
@@ -93,37 +105,50 @@ impl Replica {
                 }
             }
         }
+        Ok(())
     }
 
-    fn admit(&mut self, transaction: VerifiedTransaction, source: Source) {
+    fn admit(
+        &mut self,
+        transaction: VerifiedTransaction,
+        source: Source,
+    ) -> Result<(), ChainStoreError> {
         self.agreement.add_transaction(&transaction);
         let id = transaction.id();
         let body = transaction.transaction();
         let request = match source {
             Source::Peer => {
-                if self.store.transaction(&id).is_ok_and(|place| place.is_none())
-                    && body.expires > self.state.tip().time
-                {
+                if self.store.transaction(&id)?.is_none() && body.expires > self.state.tip().time {
                     self.waiting_room.insert_of_peer(transaction);
                 }
-                return;
+                return Ok(());
             }
             Source::Client(request) => request,
         };
-        if let Ok(Some(log_index)) = self.store.transaction(&id) {
+        if let Some(log_index) = self.store.transaction(&id)? {
             return self.answer_decided(request, id, log_index);
         }
         // What builds on others of the same author that still wait cannot be judged alone.
         let judged = !self.journal.is_storing()
             && !self.mempool().has_author(body.author)
             && !self.mempool().contains_id(&id);
-        if judged
-            && let Err(refusal) = self.state.check(&transaction, self.block_time(), &self.store)
-        {
-            return self.answer(request, Outcome::Refused(refusal));
+        if judged && let Err(refusal) = self.check(&transaction)? {
+            self.answer(request, Outcome::Refused(refusal));
+            return Ok(());
         }
         let outcome = self.waiting_room.insert_of_client(transaction, request);
         self.answer(request, outcome);
+        Ok(())
+    }
+
+    /// Whether a transaction could enter a block that is built now.
+    fn check(
+        &self,
+        transaction: &VerifiedTransaction,
+    ) -> Result<Result<(), Refusal>, ChainStoreError> {
+        let reads = self.store.reading();
+        let verdict = self.state.check(transaction, self.block_time(), &reads);
+        reads.outcome(verdict)
     }
 
     /// Passes new transactions on to the validators, in batches.
@@ -134,29 +159,31 @@ impl Replica {
     }
 
     /// What clients wait for here and can no longer come true is answered.
-    pub(super) fn recheck_requests(&mut self) {
-        let now = self.block_time();
+    pub(super) fn recheck_requests(&mut self) -> Result<(), ChainStoreError> {
         for id in self.waiting_room.due_for_recheck() {
             if let Some(transaction) = self.waiting_room.first_of_author(&id)
-                && let Err(refusal) = self.state.check(&transaction, now, &self.store)
+                && let Err(refusal) = self.check(&transaction)?
             {
                 self.actions.extend(self.waiting_room.refuse(&transaction, refusal));
             }
         }
+        Ok(())
     }
 
     fn answer(&mut self, request: RequestId, outcome: Outcome) {
         self.actions.push(Action::Answer { request, outcome });
     }
 
-    fn answer_decided(&mut self, request: RequestId, id: TransactionId, log_index: LogIndex) {
-        match self.store.block_of(log_index) {
-            Ok(found) => {
-                let height = found.map_or(Height::ZERO, |(height, _)| height);
-                self.answer(request, Outcome::Decided { id, height, log_index });
-            }
-            Err(error) => panic!("{error}"),
-        }
+    fn answer_decided(
+        &mut self,
+        request: RequestId,
+        id: TransactionId,
+        log_index: LogIndex,
+    ) -> Result<(), ChainStoreError> {
+        let missing = || ChainStoreError::Missing(format!("the block of entry {log_index}"));
+        let (height, _) = self.store.block_of(log_index)?.ok_or_else(missing)?;
+        self.answer(request, Outcome::Decided { id, height, log_index });
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 use super::Replica;
 use crate::{
     agreement::Disbelief,
+    chain_store::ChainStoreError,
     early::Early,
     message::{BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, PeerMessage},
     node::NodeId,
@@ -120,17 +121,18 @@ impl Replica {
     }
 
     /// A peer asks for blocks. The answer says what this node has, so that it is one also without blocks.
-    pub(super) fn give_blocks(&mut self, to: NodeId, first: Height, last: Height) {
+    pub(super) fn give_blocks(
+        &mut self,
+        to: NodeId,
+        first: Height,
+        last: Height,
+    ) -> Result<(), ChainStoreError> {
         let mut blocks = Vec::new();
         let mut bytes = 0;
         let last = last.min(self.state.tip().height);
         let mut height = first.max(Height::new(1));
         while height <= last && blocks.len() < BLOCKS_MAX {
-            let block = match self.store.block_bytes(height) {
-                Ok(Some(block)) => block,
-                Ok(None) => break,
-                Err(error) => panic!("{error}"),
-            };
+            let Some(block) = self.store.block_bytes(height)? else { break };
             bytes += block.len();
             if bytes > BLOCKS_BYTES_MAX && !blocks.is_empty() {
                 break;
@@ -144,6 +146,7 @@ impl Replica {
         });
         let blocks = List::new(blocks).unwrap_or_default();
         self.send(to, &PeerMessage::Blocks { first, tip, blocks });
+        Ok(())
     }
 
     /// Blocks, or the word that there are none.
@@ -153,10 +156,10 @@ impl Replica {
         first: Height,
         tip: Option<&CertifiedHeader>,
         blocks: Vec<Vec<u8>>,
-    ) {
+    ) -> Result<(), ChainStoreError> {
         let last = tip.map_or(Height::ZERO, |tip| tip.header.height);
         if !self.sync.take(self.now, from, self.next_height(), (first, last), blocks) {
-            return;
+            return Ok(());
         }
         // What it says of itself now is newer than its last view.
         self.peers.is_at(from, last.saturating_add(Height::new(1)));
@@ -171,21 +174,23 @@ impl Replica {
                 }
             }
         }
-        self.replay_next();
+        self.replay_next()
     }
 
     /// Replays the next block that has come, once the one before it is durable.
-    pub(super) fn replay_next(&mut self) {
+    pub(super) fn replay_next(&mut self) -> Result<(), ChainStoreError> {
         if self.journal.is_storing() {
-            return;
+            return Ok(());
         }
-        let Some((from, bytes)) = self.sync.pop(self.next_height()) else { return };
+        let Some((from, bytes)) = self.sync.pop(self.next_height()) else { return Ok(()) };
+        let reads = self.store.reading();
         let replayed = match decode::<CertifiedBlock>(&bytes) {
-            Ok(decided) => replay(&self.state, &self.store, decided, &self.entropy)
+            Ok(decided) => replay(&self.state, &reads, decided, &self.entropy)
                 .map_err(|error| format!("served a block that does not follow: {error}")),
             Err(error) => Err(format!("served a block that cannot be read: {error}")),
         };
-        match replayed {
+        // Nobody is blamed for what this node's own disk does not say.
+        match reads.outcome(replayed)? {
             Ok((executed, certificate)) => {
                 self.sync.trust(from);
                 self.sync.certify(executed.header.height);
@@ -196,6 +201,7 @@ impl Replica {
                 self.blame(from, &text);
             }
         }
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{FETCH_GRACE, Replica, VIEW_INTERVAL_AWAKE};
 use crate::{
     agreement::{Built, Ground, Wish},
-    chain_store::ChainStore,
+    chain_store::{ChainStore, ChainStoreError},
     early::Played,
     event::{Action, JobId, Outcome, Write},
     journal::Job,
@@ -34,11 +34,12 @@ impl Replica {
     }
 
     /// Something is durable.
-    pub(super) fn persisted(&mut self, job: JobId) {
+    pub(super) fn persisted(&mut self, job: JobId) -> Result<(), ChainStoreError> {
         match self.journal.finish(job) {
             Job::Release(to_persist, bodies) => {
                 let wishes = self.agreement.release(*to_persist, bodies);
                 self.carry_out(wishes);
+                Ok(())
             }
             Job::Decided(executed, certificate) => self.apply(*executed, certificate),
         }
@@ -72,39 +73,46 @@ impl Replica {
     }
 
     /// Answers consensus when it asked for a block, at once or as soon as there is a reason for one.
-    pub(super) fn build_if_there_is_reason(&mut self) {
+    pub(super) fn build_if_there_is_reason(&mut self) -> Result<(), ChainStoreError> {
         // The store may be a block ahead of the state until the replica hears that it is durable.
         if self.journal.is_storing() {
-            return;
+            return Ok(());
         }
-        let Some((round, proposer)) = self.agreement.wants_block() else { return };
+        let Some((round, proposer)) = self.agreement.wants_block() else { return Ok(()) };
         let heartbeat = self.block_time() >= self.heartbeat_at();
         if round == Round::ZERO && !heartbeat && !self.has_work() {
-            return;
+            return Ok(());
         }
         let picked = self.mempool().pick(self.agreement.batch_of(self.mempool().len()));
         let proposed = Proposed { time: self.block_time(), proposer, round };
-        let (state, reads, mempool) = (&self.state, &self.store, self.waiting_room.mempool());
-        let built = self.agreement.build(Ground { state, reads, mempool }, proposed, &picked);
-        let Some(Built { block, refused, is_empty }) = built else { return };
+        let reads = self.store.reading();
+        let ground = Ground::of(&self.state, &reads, self.waiting_room.mempool());
+        let built = self.agreement.build(ground, proposed, &picked);
+        let Some(Built { block, refused, is_empty }) = reads.outcome(built)? else {
+            return Ok(());
+        };
         for (position, refusal) in refused {
             self.actions.extend(self.waiting_room.refuse(&picked[position], refusal));
         }
         if round == Round::ZERO && is_empty && !heartbeat {
-            return;
+            return Ok(());
         }
         self.agreement.propose(round, block);
+        Ok(())
     }
 
     /// Judges what consensus waits for, as far as bodies are there.
-    pub(super) fn judge_wanted(&mut self) {
+    pub(super) fn judge_wanted(&mut self) -> Result<(), ChainStoreError> {
         // A block judged against a state and a newer store is not judged: its own transactions are there.
         if self.journal.is_storing() {
-            return;
+            return Ok(());
         }
-        let (state, reads, mempool) = (&self.state, &self.store, self.waiting_room.mempool());
-        let alarms = self.agreement.judge_wanted(Ground { state, reads, mempool }, self.now);
+        let reads = self.store.reading();
+        let ground = Ground::of(&self.state, &reads, self.waiting_room.mempool());
+        let alarms = self.agreement.judge_wanted(ground, self.now);
+        let alarms = reads.outcome(alarms)?;
         self.actions.extend(alarms.into_iter().map(Action::Alarm));
+        Ok(())
     }
 
     fn decide(&mut self, certificate: &QuorumCertificate) {
@@ -117,18 +125,21 @@ impl Replica {
     }
 
     /// Decides what a certificate of this height proves, as soon as the body is here (C2).
-    pub(super) fn finish_certified(&mut self) {
+    pub(super) fn finish_certified(&mut self) -> Result<(), ChainStoreError> {
         if self.journal.is_storing() {
-            return;
+            return Ok(());
         }
-        let (state, reads, mempool) = (&self.state, &self.store, self.waiting_room.mempool());
-        let (body, liars) = self.agreement.certified_body(Ground { state, reads, mempool });
+        let reads = self.store.reading();
+        let ground = Ground::of(&self.state, &reads, self.waiting_room.mempool());
+        let found = self.agreement.certified_body(ground);
+        let (body, liars) = reads.outcome(found)?;
         for node in liars {
             self.blame(node, "passed on another list than that of the block that was decided");
         }
         if let Some((executed, certificate)) = body {
             self.store_decided(executed, &certificate);
         }
+        Ok(())
     }
 
     /// Makes a decided block durable; then it is applied.
@@ -143,7 +154,11 @@ impl Replica {
     }
 
     /// The block is durable: the next height begins.
-    fn apply(&mut self, executed: Executed, certificate: QuorumCertificate) {
+    fn apply(
+        &mut self,
+        executed: Executed,
+        certificate: QuorumCertificate,
+    ) -> Result<(), ChainStoreError> {
         let height = executed.header.height;
         assert_eq!(height, self.next_height(), "one block of a height is stored at a time");
         // First, so that whoever is told of the decision finds it when it asks.
@@ -175,17 +190,18 @@ impl Replica {
         let (header, entries) = (executed.header, &executed.entries);
         self.recent.add(header, entries, certificate, self.now, self.peers.nodes().len());
         self.state = executed.state;
-        self.note_equivocations();
+        self.note_equivocations()?;
         self.agreement.begin_height(&self.state);
         self.actions.extend(self.waiting_room.expire(self.state.tip().time));
-        self.recheck_requests();
+        self.recheck_requests()?;
         self.play_early();
         self.next_view = self.now.after(VIEW_INTERVAL_AWAKE);
         self.sync.applied();
-        self.replay_next();
+        self.replay_next()?;
         if self.peers.is_anybody_beyond(self.next_height()) {
             self.sync.fall_behind(self.now);
         }
+        Ok(())
     }
 
     /// Takes in what came for this height before it began.
@@ -205,12 +221,9 @@ impl Replica {
     }
 
     /// Reads from the ledger who signed twice, after a block that may say more about it.
-    pub(super) fn note_equivocations(&mut self) {
+    pub(super) fn note_equivocations(&mut self) -> Result<(), ChainStoreError> {
         let store = &self.store;
-        let time_of = |height| {
-            let block = store.block(height).ok().flatten();
-            block.map(|decided| decided.block.header.time)
-        };
-        self.equivocations.note(&self.state, time_of);
+        let time_of = |height| Ok(store.block(height)?.map(|decided| decided.block.header.time));
+        self.equivocations.note(&self.state, time_of)
     }
 }

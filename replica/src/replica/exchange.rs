@@ -2,7 +2,10 @@
 //! what was lost is brought again.
 
 use super::{RETRY_INTERVAL, Replica, VIEW_INTERVAL_AWAKE, VIEW_INTERVAL_WAITING};
-use crate::{early::Early, event::Action, message::PeerMessage, node::NodeId, proposal::Lacks};
+use crate::{
+    chain_store::ChainStoreError, early::Early, event::Action, message::PeerMessage, node::NodeId,
+    proposal::Lacks,
+};
 use ledger_core::{
     block::{BLOCK_BYTES_MAX, BlockOutline},
     codec::{List, decode},
@@ -33,11 +36,12 @@ impl Replica {
     // ---- messages in
 
     /// A node says something.
-    pub(super) fn receive(&mut self, from: NodeId, bytes: &[u8]) {
+    pub(super) fn receive(&mut self, from: NodeId, bytes: &[u8]) -> Result<(), ChainStoreError> {
         let message: PeerMessage = match decode(bytes) {
             Ok(message) => message,
             Err(error) => {
-                return self.blame(from, &format!("sent a message that cannot be read: {error}"));
+                self.blame(from, &format!("sent a message that cannot be read: {error}"));
+                return Ok(());
             }
         };
         self.peers.heard(from, self.now);
@@ -46,11 +50,11 @@ impl Replica {
             PeerMessage::View { view, clock } => self.take_view(from, &view, clock),
             PeerMessage::Outline(outline) => self.take_outline(from, *outline),
             PeerMessage::GetOutline { height, block } => self.give_outline(from, height, &block),
-            PeerMessage::Transactions(list) => self.take_transactions(from, list),
+            PeerMessage::Transactions(list) => self.take_transactions(from, list)?,
             PeerMessage::GetTransactions(entries) => self.give_transactions(from, &entries),
-            PeerMessage::GetBlocks { first, last } => self.give_blocks(from, first, last),
+            PeerMessage::GetBlocks { first, last } => self.give_blocks(from, first, last)?,
             PeerMessage::Blocks { first, tip, blocks } => {
-                self.take_blocks(from, first, tip.as_deref(), blocks.into_vec());
+                self.take_blocks(from, first, tip.as_deref(), blocks.into_vec())?;
             }
             PeerMessage::Decided(decided) => self.take_decided(from, *decided),
             PeerMessage::RecoveryQuestion => {
@@ -60,6 +64,7 @@ impl Replica {
             }
             PeerMessage::RecoveryAnswer(latest) => self.take_recovery_answer(from, latest),
         }
+        Ok(())
     }
 
     fn take_consensus(&mut self, from: NodeId, message: Message) {
