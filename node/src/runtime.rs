@@ -29,8 +29,8 @@ use ledger_core::{
 };
 use machine_token::MachineToken;
 use replica::{
-    Action, Config, Event, MEMPOOL_BYTES_MAX, NodeId, Outcome, Replica, RequestId, Road, Start,
-    StartError,
+    Action, Config, Event, MEMPOOL_BYTES_MAX, NodeId, Now, Outcome, Replica, RequestId, Road,
+    Start, StartError, SteadyMs,
 };
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ use std::{
     panic::resume_unwind,
     sync::Arc,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -62,6 +62,23 @@ pub fn now() -> TimestampMs {
     TimestampMs::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// The clocks of a running node: the system's, and one that nobody sets.
+#[derive(Clone, Copy)]
+struct Clocks {
+    started: Instant,
+}
+
+impl Clocks {
+    fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    fn now(self) -> Now {
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { steady: SteadyMs::new(ms), wall: now() }
+    }
+}
+
 /// A node of a chain, opened and not yet running.
 struct Opened {
     replica: Replica,
@@ -72,7 +89,7 @@ struct Opened {
     transport: SecretKey,
 }
 
-fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
+fn open(home: &Home, genesis: &Genesis, clocks: Clocks) -> Result<Opened, Failure> {
     home.refuse_root()?;
     let Identity { node: me, validator, transport } = home.identity(genesis)?;
     let store = RocksStore::open(&home.store(), genesis.chain.as_bytes());
@@ -112,10 +129,11 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
     getrandom::fill(&mut entropy).map_err(|error| anyhow!("no randomness: {error}"))?;
     let config = Config { genesis: genesis.clone(), me, key: validator, entropy };
     let start = Start { chain, state, guard: record, nothing_signed };
-    let (replica, actions) = Replica::new(config, start, now()).map_err(|error| match error {
-        StartError::Guard(error) => advice::guard_damaged(&path, &error.to_string()),
-        StartError::Disk(error) => advice::chain(&error),
-    })?;
+    let (replica, actions) =
+        Replica::new(config, start, clocks.now()).map_err(|error| match error {
+            StartError::Guard(error) => advice::guard_damaged(&path, &error.to_string()),
+            StartError::Disk(error) => advice::chain(&error),
+        })?;
     let name = genesis.nodes[me].name.clone();
     Ok(Opened { replica, actions, guard, me, name, transport })
 }
@@ -130,7 +148,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let settings = home.settings()?;
-    let opened = open(home, &genesis)?;
+    let clocks = Clocks::start();
+    let opened = open(home, &genesis, clocks)?;
 
     let mut keys: Vec<PeerKey> = Vec::new();
     let mut peers = Vec::new();
@@ -194,6 +213,7 @@ pub async fn run(
         metrics,
         replies: BTreeMap::new(),
         next_request: 0,
+        clocks,
         failure: None,
     };
     shell.carry_out(opened.actions);
@@ -202,7 +222,7 @@ pub async fn run(
         if let Some(failure) = shell.failure.take() {
             break Err(failure);
         }
-        let wake = shell.replica.wake_at().get().saturating_sub(now().get());
+        let wake = shell.replica.wake_at().since(clocks.now().steady).get();
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break Ok(()),
@@ -299,6 +319,7 @@ struct Shell {
     metrics: Metrics,
     replies: BTreeMap<RequestId, mpsc::Sender<Outcome>>,
     next_request: RequestId,
+    clocks: Clocks,
     /// Why the node has to stop.
     failure: Option<Failure>,
 }
@@ -332,7 +353,7 @@ fn valid_signatures(items: &[BatchItem]) -> Vec<bool> {
 impl Shell {
     fn handle(&mut self, event: Event) {
         let before = self.replica.standing();
-        let actions = self.replica.handle(event, now());
+        let actions = self.replica.handle(event, self.clocks.now());
         self.metrics.rounds_failed(self.replica.standing().rounds_after(&before));
         self.carry_out(actions);
     }

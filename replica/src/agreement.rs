@@ -18,6 +18,7 @@ use crate::{
     mempool::Mempool,
     message::{Decided, PeerMessage},
     node::NodeId,
+    now::{Now, SteadyMs},
     proposal::{Lacks, Proposals, judge_fresh},
     standing::Standing,
 };
@@ -134,7 +135,7 @@ pub(crate) struct Agreement {
     build_wanted: Option<Round>,
     evidence: Vec<Evidence>,
     inputs: VecDeque<Input>,
-    timers: BTreeSet<(TimestampMs, Timeout)>,
+    timers: BTreeSet<(SteadyMs, Timeout)>,
     /// Since when consensus is in its round.
     round_since: TimestampMs,
     standing: Standing,
@@ -149,10 +150,7 @@ impl Agreement {
     ///
     /// # Errors
     /// [`GuardError`] if the guard cannot be believed.
-    pub(crate) fn restore(
-        from: Restored<'_>,
-        now: TimestampMs,
-    ) -> Result<(Self, Vec<Wish>), GuardError> {
+    pub(crate) fn restore(from: Restored<'_>, now: Now) -> Result<(Self, Vec<Wish>), GuardError> {
         let Restored { chain, state, me, key, timeouts, guard, nothing_signed, .. } = from;
         let set = state.validators();
         let height = state.tip().height.next();
@@ -172,7 +170,7 @@ impl Agreement {
         let mut agreement = Self {
             key,
             timeouts,
-            standing: Standing::new(&consensus, now),
+            standing: Standing::new(&consensus, now.wall),
             consensus: Some(consensus),
             recovery,
             forgotten: lost.then_some(height),
@@ -181,7 +179,7 @@ impl Agreement {
             evidence: Vec::new(),
             inputs: VecDeque::new(),
             timers: BTreeSet::new(),
-            round_since: now,
+            round_since: now.wall,
             signed_elsewhere: None,
             ignored: BTreeMap::new(),
         };
@@ -208,9 +206,9 @@ impl Agreement {
     }
 
     /// To be called at the end of every event.
-    pub(crate) fn note_standing(&mut self, now: TimestampMs) {
+    pub(crate) fn note_standing(&mut self, wall: TimestampMs) {
         let consensus = self.consensus.as_ref().expect("consensus is put back after every step");
-        self.standing.note(consensus, now);
+        self.standing.note(consensus, wall);
     }
 
     /// When this node last saw its own key sign what it does not remember.
@@ -232,7 +230,7 @@ impl Agreement {
     }
 
     /// When the next timer ends.
-    pub(crate) fn wake_at(&self) -> Option<TimestampMs> {
+    pub(crate) fn wake_at(&self) -> Option<SteadyMs> {
         self.timers.first().map(|(at, _)| *at)
     }
 
@@ -251,7 +249,7 @@ impl Agreement {
     // ---- driving consensus
 
     /// Puts the timers that have ended among the inputs.
-    pub(crate) fn fire_timers(&mut self, now: TimestampMs) {
+    pub(crate) fn fire_timers(&mut self, now: SteadyMs) {
         while let Some((at, timeout)) = self.timers.first().copied() {
             if at > now {
                 break;
@@ -285,20 +283,20 @@ impl Agreement {
     }
 
     /// Takes the next input; nothing if there is none.
-    pub(crate) fn step(&mut self, state: &State, now: TimestampMs) -> Option<Vec<Wish>> {
+    pub(crate) fn step(&mut self, state: &State, now: Now) -> Option<Vec<Wish>> {
         let input = self.inputs.pop_front()?;
         let before = self.consensus.take().expect("consensus is put back after every step");
         let (height, round, step) = (before.height(), before.round(), before.step());
         let (after, effects) = consensus::step(before, input);
         let woken = step == Step::Waiting && after.step() != Step::Waiting;
         if woken || height != after.height() || round != after.round() {
-            self.round_since = now;
+            self.round_since = now.wall;
         }
         self.consensus = Some(after);
         Some(self.carry_out(effects, state, now))
     }
 
-    fn carry_out(&mut self, effects: Effects, state: &State, now: TimestampMs) -> Vec<Wish> {
+    fn carry_out(&mut self, effects: Effects, state: &State, now: Now) -> Vec<Wish> {
         let Effects { sign, resend, schedule, build, validate, decide, evidence, alarms, ignored } =
             effects;
         if let Some(reason) = ignored {
@@ -312,7 +310,7 @@ impl Agreement {
             wishes.extend(self.sign(to_sign, state));
         }
         for timeout in schedule {
-            self.timers.insert((now.after(self.timeouts.duration(&timeout)), timeout));
+            self.timers.insert((now.steady.after(self.timeouts.duration(&timeout)), timeout));
         }
         if build.is_some() {
             self.build_wanted = build;
@@ -325,7 +323,7 @@ impl Agreement {
         self.evidence.extend(evidence.into_iter().take(room));
         for alarm in alarms {
             if let Alarm::SignedElsewhere(_) = alarm {
-                self.signed_elsewhere = Some(now);
+                self.signed_elsewhere = Some(now.wall);
             }
             wishes.push(Wish::Alarm(alarm.to_string()));
         }
@@ -476,10 +474,10 @@ impl Agreement {
     // ---- judging
 
     /// Judges what consensus waits for, as far as bodies are there. Says what the operator should know.
-    pub(crate) fn judge_wanted(&mut self, ground: Ground<'_>, now: TimestampMs) -> Vec<String> {
+    pub(crate) fn judge_wanted(&mut self, ground: Ground<'_>, wall: TimestampMs) -> Vec<String> {
         let mut alarms = Vec::new();
         for request in self.proposals.take_wanted() {
-            match self.judge(&request, ground, now, &mut alarms) {
+            match self.judge(&request, ground, wall, &mut alarms) {
                 Ok(validity) => {
                     self.inputs.push_back(Input::BlockValidated { request, validity });
                 }
@@ -493,7 +491,7 @@ impl Agreement {
         &mut self,
         request: &ValidationRequest,
         ground: Ground<'_>,
-        now: TimestampMs,
+        wall: TimestampMs,
         alarms: &mut Vec<String>,
     ) -> Result<Validity, Lacks> {
         let block = &request.block;
@@ -512,12 +510,12 @@ impl Agreement {
         let entries = executed.entries.len();
         // By the moment the proposal came, or its round began here if that was later: a proposal sent ahead
         // must not keep a time that has long passed.
-        let proposed = self.proposals.proposed(block, now).max(self.round_since);
+        let proposed = self.proposals.proposed(block, wall).max(self.round_since);
         let validity = judge_fresh(ground.state, outline, entries, request, proposed);
         if validity == Validity::Unfit {
             let time = outline.header.time;
             alarms.push(format!(
-                "proposed block {block} is unfit: block time {time}, our clock {now}; check clocks"
+                "proposed block {block} is unfit: block time {time}, our clock {wall}; check clocks"
             ));
         }
         Ok(validity)
@@ -532,13 +530,12 @@ impl Agreement {
     }
 
     /// How long something that a block needs is lacking.
-    pub(crate) fn lacking_for(&self, block: &BlockHash, now: TimestampMs) -> DurationMs {
-        let arrived = self.proposals.arrived(block, now);
-        DurationMs::new(now.get().saturating_sub(arrived.get()))
+    pub(crate) fn lacking_for(&self, block: &BlockHash, now: SteadyMs) -> DurationMs {
+        now.since(self.proposals.arrived(block, now))
     }
 
     /// An outline of the height at hand, from anybody.
-    pub(crate) fn take_outline(&mut self, outline: BlockOutline, state: &State, now: TimestampMs) {
+    pub(crate) fn take_outline(&mut self, outline: BlockOutline, state: &State, now: SteadyMs) {
         let (tip, header) = (state.tip(), &outline.header);
         let fits = header.height == tip.height.next()
             && header.parent == tip.hash
@@ -579,7 +576,7 @@ impl Agreement {
         from: NodeId,
         decided: Decided,
         state: &State,
-        now: TimestampMs,
+        now: SteadyMs,
     ) -> Result<bool, Disbelief> {
         if !self.proposals.takes_decision_of(from) {
             return Ok(false);

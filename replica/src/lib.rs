@@ -17,6 +17,7 @@ mod journal;
 mod mempool;
 mod message;
 mod node;
+mod now;
 mod peers;
 mod proposal;
 mod recent;
@@ -31,6 +32,7 @@ pub use event::{Action, Config, Event, JobId, Outcome, RequestId, Start, StartEr
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
 pub use message::{Decided, PeerMessage, Road, TransactionBytes};
 pub use node::{NodeId, NodeInfo};
+pub use now::{Now, SteadyMs};
 pub use peers::Peer;
 pub use replica::Replica;
 pub use standing::Standing;

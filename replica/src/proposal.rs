@@ -1,6 +1,6 @@
 //! Building blocks and judging them, at the height being decided.
 
-use crate::node::NodeId;
+use crate::{node::NodeId, now::SteadyMs};
 use ledger_core::{
     block::{BLOCK_EVIDENCE_MAX, Block, BlockOutline, Entry},
     codec::List,
@@ -40,7 +40,7 @@ struct CertifiedList {
 pub(crate) struct Proposals {
     outlines: BTreeMap<BlockHash, BlockOutline>,
     /// When an outline came.
-    arrived: BTreeMap<BlockHash, TimestampMs>,
+    arrived: BTreeMap<BlockHash, SteadyMs>,
     /// When a proposal for a block came: a fresh block's time is judged against that.
     proposed: BTreeMap<BlockHash, TimestampMs>,
     /// Proves that a block of this height is decided, whatever this node has seen of its rounds.
@@ -137,7 +137,7 @@ impl Proposals {
     }
 
     /// Keeps an outline that consensus asked for or may ask for.
-    pub(crate) fn add_outline(&mut self, outline: BlockOutline, now: TimestampMs) {
+    pub(crate) fn add_outline(&mut self, outline: BlockOutline, now: SteadyMs) {
         let hash = outline.header.hash();
         let room = self.outlines.len() < OUTLINES_MAX
             || self.wanted.iter().any(|request| request.block == hash);
@@ -159,7 +159,7 @@ impl Proposals {
         certificate: QuorumCertificate,
         from: NodeId,
         outline: BlockOutline,
-        now: TimestampMs,
+        now: SteadyMs,
     ) {
         self.arrived.entry(certificate.block).or_insert(now);
         self.certificate.get_or_insert(certificate);
@@ -229,7 +229,7 @@ impl Proposals {
     }
 
     /// When the outline came, or `now` for one that this node made or kept over a restart.
-    pub(crate) fn arrived(&self, block: &BlockHash, now: TimestampMs) -> TimestampMs {
+    pub(crate) fn arrived(&self, block: &BlockHash, now: SteadyMs) -> SteadyMs {
         self.arrived.get(block).copied().unwrap_or(now)
     }
 

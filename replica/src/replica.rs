@@ -28,6 +28,7 @@ use crate::{
     journal::Journal,
     mempool::Mempool,
     node::{NodeId, NodeInfo},
+    now::{Now, SteadyMs},
     peers::{Peer, Peers},
     recent::Recent,
     standing::Standing,
@@ -67,13 +68,14 @@ pub struct Replica {
     recent: Recent,
     journal: Journal,
     equivocations: Equivocations,
-    next_view: TimestampMs,
-    next_retry: TimestampMs,
+    next_view: SteadyMs,
+    next_retry: SteadyMs,
     /// What this event has led to so far.
     actions: Vec<Action>,
     /// Whether the disk has failed: nothing is taken in any more.
     stopped: bool,
-    now: TimestampMs,
+    /// The latest that each clock has shown.
+    now: Now,
 }
 
 impl Replica {
@@ -84,11 +86,7 @@ impl Replica {
     ///
     /// # Panics
     /// If the configuration names a node or key that genesis does not have.
-    pub fn new(
-        config: Config,
-        start: Start,
-        now: TimestampMs,
-    ) -> Result<(Self, Vec<Action>), StartError> {
+    pub fn new(config: Config, start: Start, now: Now) -> Result<(Self, Vec<Action>), StartError> {
         let Config { genesis, me, key, entropy } = config;
         let Start { chain: store, state, guard, nothing_signed } = start;
         let validator_of = |member| {
@@ -117,22 +115,22 @@ impl Replica {
         let (agreement, wishes) = Agreement::restore(restored, now)?;
         let mut recent = Recent::default();
         if let Some(CertifiedBlock { block, certificate }) = store.block(tip)? {
-            recent.restore(&block, certificate, now, nodes.len());
+            recent.restore(&block, certificate, now.steady, nodes.len());
         }
         let mut replica = Self {
             entropy,
             store,
             state,
             agreement,
-            waiting_room: WaitingRoom::new(now),
+            waiting_room: WaitingRoom::new(now.steady),
             early: Early::default(),
             sync: Sync::new(nodes.len()),
-            peers: Peers::new(me, nodes, now),
+            peers: Peers::new(me, nodes, now.wall),
             recent,
             journal: Journal::default(),
             equivocations: Equivocations::default(),
-            next_view: now,
-            next_retry: now,
+            next_view: now.steady,
+            next_retry: now.steady,
             actions: Vec::new(),
             stopped: false,
             now,
@@ -144,17 +142,18 @@ impl Replica {
         Ok((replica, actions))
     }
 
-    /// Takes one event in and says what to do, in this order.
-    pub fn handle(&mut self, event: Event, now: TimestampMs) -> Vec<Action> {
+    /// Takes one event in and says what to do, in this order. A clock that goes back stands still here until it has
+    /// caught up.
+    pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
         if self.stopped {
             return Vec::new();
         }
-        self.now = self.now.max(now);
+        self.now = now.not_before(self.now);
         if let Err(error) = self.take(event) {
             self.stopped = true;
             self.actions.push(Action::DiskFailed(error));
         }
-        self.agreement.note_standing(self.now);
+        self.agreement.note_standing(self.now.wall);
         std::mem::take(&mut self.actions)
     }
 
@@ -163,12 +162,12 @@ impl Replica {
             Event::Tick => {}
             Event::Submit { request, bytes } => self.submit(request, &bytes)?,
             Event::Connected(node) => {
-                self.peers.set_connected(node, true, self.now);
-                self.next_view = self.now;
-                self.next_retry = self.now;
+                self.peers.set_connected(node, true, self.now.wall);
+                self.next_view = self.now.steady;
+                self.next_retry = self.now.steady;
             }
             Event::Disconnected(node) => {
-                self.peers.set_connected(node, false, self.now);
+                self.peers.set_connected(node, false, self.now.wall);
                 self.sync.disconnected(node);
             }
             Event::Received { from, bytes } => self.receive(from, &bytes)?,
@@ -176,7 +175,7 @@ impl Replica {
             Event::SignaturesChecked(valid) => self.signatures_checked(&valid)?,
             Event::Persisted(job) => self.persisted(job)?,
         }
-        self.agreement.fire_timers(self.now);
+        self.agreement.fire_timers(self.now.steady);
         self.settle()
     }
 
@@ -198,17 +197,17 @@ impl Replica {
         Ok(())
     }
 
-    /// When [`Event::Tick`] is due, at the latest.
+    /// When [`Event::Tick`] is due, at the latest, on the steady clock.
     #[must_use]
-    pub fn wake_at(&self) -> TimestampMs {
+    pub fn wake_at(&self) -> SteadyMs {
         let timer = self.agreement.wake_at();
         let view = Some(self.next_view);
         let retry = self.agreement.lacks_something().then_some(self.next_retry);
         let room = self.waiting_room.wake_at();
         let waiting = self.consensus().is_waiting();
-        let deadline = self.state.next_deadline().filter(|_| waiting);
-        let heartbeat = waiting.then(|| self.heartbeat_at());
-        let sync = self.sync.wake_at(self.now);
+        let deadline = self.state.next_deadline().filter(|_| waiting).map(|at| self.now.when(at));
+        let heartbeat = waiting.then(|| self.now.when(self.heartbeat_at()));
+        let sync = self.sync.wake_at(self.now.steady);
         let recent = self.recent.wake_at();
         [timer, view, retry, room, sync, recent, deadline, heartbeat]
             .into_iter()
@@ -216,7 +215,7 @@ impl Replica {
             .min()
             .unwrap_or(self.next_view)
             // Whatever is due already was looked at in this very moment.
-            .max(TimestampMs::new(self.now.get() + 1))
+            .max(self.now.steady.after(DurationMs::new(1)))
     }
 
     // ---- what there is to look at

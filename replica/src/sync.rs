@@ -9,8 +9,8 @@
 //!
 //! Source: docs/protocol.md C1 to C4.
 
-use crate::{message::BLOCKS_MAX, node::NodeId};
-use ledger_core::types::{DurationMs, Height, TimestampMs};
+use crate::{message::BLOCKS_MAX, node::NodeId, now::SteadyMs};
+use ledger_core::types::{DurationMs, Height};
 use std::collections::BTreeMap;
 
 /// How long this node may be behind before it asks for blocks. What the others pass on unasked comes first.
@@ -54,25 +54,25 @@ pub(crate) struct Candidate {
 struct Source {
     /// Whether it is one of those who are asked now.
     chosen: bool,
-    asked_at: Option<TimestampMs>,
+    asked_at: Option<SteadyMs>,
     /// What it was asked for and has not answered.
     owes: Option<Range>,
     /// Blocks that it brought since the last review.
     brought: usize,
     /// How often in a row it answered with nothing of use, and until when it is not asked for that.
     strikes: u32,
-    out_until: Option<TimestampMs>,
+    out_until: Option<SteadyMs>,
 }
 
 impl Source {
-    fn is_free(&self, now: TimestampMs) -> bool {
+    fn is_free(&self, now: SteadyMs) -> bool {
         self.out_until.is_none_or(|until| until <= now)
             && (self.owes.is_none() || self.asked_at.is_none_or(|at| at.after(OWED_MAX) <= now))
     }
 
     /// Its answer was of no use: it is asked again only after a while, each time a longer one, also where there
     /// is nobody else.
-    fn strike(&mut self, now: TimestampMs) {
+    fn strike(&mut self, now: SteadyMs) {
         let pause = DurationMs::new(REVIEW_INTERVAL.get() << self.strikes.min(STRIKES_MAX));
         self.strikes = self.strikes.saturating_add(1);
         self.out_until = Some(now.after(pause));
@@ -89,9 +89,9 @@ pub(crate) struct Sync {
     waiting_bytes: usize,
     /// The newest height that a certificate proves.
     certified: Height,
-    review_at: TimestampMs,
+    review_at: SteadyMs,
     /// Since when blocks are asked for, or when that begins unless the height is decided by then.
-    behind: Option<TimestampMs>,
+    behind: Option<SteadyMs>,
     /// The newest height that was announced, as far as nobody has denied it.
     announced: Height,
 }
@@ -103,7 +103,7 @@ impl Sync {
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             certified: Height::ZERO,
-            review_at: TimestampMs::ZERO,
+            review_at: SteadyMs::ZERO,
             behind: None,
             announced: Height::ZERO,
         }
@@ -120,12 +120,12 @@ impl Sync {
     }
 
     /// Somebody is ahead: if what is on its way does not help in a moment, blocks are asked for.
-    pub(crate) fn fall_behind(&mut self, now: TimestampMs) {
+    pub(crate) fn fall_behind(&mut self, now: SteadyMs) {
         self.behind = self.behind.or(Some(now.after(BEHIND_GRACE)));
     }
 
     /// Some validator is said to have decided a height, of which nothing else will come unasked.
-    pub(crate) fn hear_of(&mut self, height: Height, now: TimestampMs) {
+    pub(crate) fn hear_of(&mut self, height: Height, now: SteadyMs) {
         self.announced = height;
         self.behind = Some(now);
     }
@@ -136,7 +136,7 @@ impl Sync {
     }
 
     /// Whether blocks are to be asked for now.
-    pub(crate) fn is_behind(&self, now: TimestampMs) -> bool {
+    pub(crate) fn is_behind(&self, now: SteadyMs) -> bool {
         self.behind.is_some_and(|at| at <= now)
     }
 
@@ -151,7 +151,7 @@ impl Sync {
     }
 
     /// When [`Sync::ask`] may have something new to say; never while nobody is known to be ahead.
-    pub(crate) fn wake_at(&self, now: TimestampMs) -> Option<TimestampMs> {
+    pub(crate) fn wake_at(&self, now: SteadyMs) -> Option<SteadyMs> {
         let behind = self.behind?;
         let asked = self.sources.iter().filter_map(|source| source.asked_at);
         let asked = asked.flat_map(|at| [at.after(PATIENCE), at.after(OWED_MAX)]);
@@ -165,7 +165,7 @@ impl Sync {
     /// `hurry` asks several at once also for what no certificate proves to be there.
     pub(crate) fn ask(
         &mut self,
-        now: TimestampMs,
+        now: SteadyMs,
         next: Height,
         candidates: &[Candidate],
         parallel: usize,
@@ -196,7 +196,7 @@ impl Sync {
     }
 
     /// Replaces the one who brought least since the last time, if there is somebody else.
-    fn review(&mut self, now: TimestampMs, useful: &[Candidate], parallel: usize) {
+    fn review(&mut self, now: SteadyMs, useful: &[Candidate], parallel: usize) {
         if now < self.review_at {
             return;
         }
@@ -218,7 +218,7 @@ impl Sync {
     }
 
     /// Chooses those who were not asked for the longest time.
-    fn choose(&mut self, now: TimestampMs, useful: &[Candidate], parallel: usize) {
+    fn choose(&mut self, now: SteadyMs, useful: &[Candidate], parallel: usize) {
         let count = self.sources.iter().filter(|source| source.chosen).count();
         if count == 0 {
             self.review_at = now.after(REVIEW_INTERVAL);
@@ -238,7 +238,7 @@ impl Sync {
     fn range_for(
         &self,
         node: NodeId,
-        now: TimestampMs,
+        now: SteadyMs,
         next: Height,
         last: Height,
         parallel: usize,
@@ -271,7 +271,7 @@ impl Sync {
     /// Takes in what a node answers that says to have blocks up to `last`. Says whether it was asked for.
     pub(crate) fn take(
         &mut self,
-        now: TimestampMs,
+        now: SteadyMs,
         from: NodeId,
         next: Height,
         (first, last): (Height, Height),
@@ -315,7 +315,7 @@ impl Sync {
     }
 
     /// A node has handed out something wrong: nothing of it is used, and others are asked.
-    pub(crate) fn distrust(&mut self, node: NodeId, now: TimestampMs) {
+    pub(crate) fn distrust(&mut self, node: NodeId, now: SteadyMs) {
         self.waiting.retain(|_, (from, _)| *from != node);
         self.waiting_bytes = self.waiting.values().map(|(_, bytes)| bytes.len()).sum();
         self.sources[node].strike(now);

@@ -15,6 +15,7 @@ use crate::{
     event::{Action, Outcome, RequestId},
     mempool::Mempool,
     message::PeerMessage,
+    now::SteadyMs,
 };
 use ledger_core::{
     block::BLOCK_TRANSACTIONS_MAX,
@@ -68,7 +69,7 @@ pub(crate) enum Checked {
 pub(crate) struct WaitingRoom {
     unverified: VecDeque<(ReceivedTransaction, Source)>,
     /// When the first of them has waited long enough.
-    check_at: TimestampMs,
+    check_at: SteadyMs,
     checking: Option<Vec<(ReceivedTransaction, Source)>>,
     /// What is in one of these two, so that it is neither checked twice nor asked for.
     verifying: BTreeSet<EntryHash>,
@@ -81,12 +82,12 @@ pub(crate) struct WaitingRoom {
     to_push: Vec<EntryHash>,
     /// What came before this and still waits is pushed again.
     push_again_before: u64,
-    next_push: TimestampMs,
+    next_push: SteadyMs,
 }
 
 impl WaitingRoom {
     /// An empty one.
-    pub(crate) fn new(now: TimestampMs) -> Self {
+    pub(crate) fn new(now: SteadyMs) -> Self {
         Self {
             unverified: VecDeque::new(),
             check_at: now,
@@ -103,7 +104,7 @@ impl WaitingRoom {
     }
 
     /// When something here falls due.
-    pub(crate) fn wake_at(&self) -> Option<TimestampMs> {
+    pub(crate) fn wake_at(&self) -> Option<SteadyMs> {
         let push = (!self.requests.is_empty()).then_some(self.next_push);
         let unverified = self.checking.is_none() && !self.unverified.is_empty();
         let check = unverified.then_some(self.check_at);
@@ -133,7 +134,7 @@ impl WaitingRoom {
         &mut self,
         transaction: ReceivedTransaction,
         source: Source,
-        now: TimestampMs,
+        now: SteadyMs,
     ) -> Option<VerifiedTransaction> {
         if let Some(known) = self.mempool.get(&transaction.entry()) {
             return Some(known.clone());
@@ -155,7 +156,7 @@ impl WaitingRoom {
     /// cheaper while there is more than the next block takes, unless a proposal lacks something (`hurry`).
     pub(crate) fn next_batch(
         &mut self,
-        now: TimestampMs,
+        now: SteadyMs,
         hurry: bool,
         key_of: impl Fn(&ReceivedTransaction) -> PublicKey,
     ) -> Option<Action> {
@@ -290,7 +291,7 @@ impl WaitingRoom {
     }
 
     /// Has what clients have waited for long enough pushed again, if it is time for that.
-    pub(crate) fn push_again(&mut self, now: TimestampMs) -> Vec<PeerMessage> {
+    pub(crate) fn push_again(&mut self, now: SteadyMs) -> Vec<PeerMessage> {
         if self.requests.is_empty() || now < self.next_push {
             return Vec::new();
         }

@@ -75,7 +75,7 @@ impl Replica {
         transaction: ReceivedTransaction,
         source: Source,
     ) -> Result<(), ChainStoreError> {
-        match self.waiting_room.queue(transaction, source, self.now) {
+        match self.waiting_room.queue(transaction, source, self.now.steady) {
             Some(known) => self.admit(known, source),
             None => Ok(()),
         }
@@ -89,7 +89,7 @@ impl Replica {
             check_form(state, transaction).unwrap_or(PublicKey::new([0; 32]))
         };
         let hurry = self.agreement.is_judging();
-        self.actions.extend(self.waiting_room.next_batch(self.now, hurry, key_of));
+        self.actions.extend(self.waiting_room.next_batch(self.now.steady, hurry, key_of));
     }
 
     /// The answer to a batch of signatures.

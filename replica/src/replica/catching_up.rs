@@ -29,12 +29,12 @@ impl Replica {
 
     /// Passes on what was decided to each validator that has not said to have decided it too (C1).
     pub(super) fn pass_on_decisions(&mut self) {
-        if self.recent.wake_at().is_none_or(|at| at > self.now) {
+        if self.recent.wake_at().is_none_or(|at| at > self.now.steady) {
             return;
         }
         let validators: Vec<_> = self.peers.connected_validators().collect();
         let has_it = |node, height| self.peers.has_decided(node, height);
-        for (node, decided) in self.recent.pass_on(self.now, &validators, has_it) {
+        for (node, decided) in self.recent.pass_on(self.now.steady, &validators, has_it) {
             self.send(node, &PeerMessage::Decided(Box::new(decided)));
         }
     }
@@ -42,7 +42,7 @@ impl Replica {
     /// A validator says that it still decides a height that is decided here.
     pub(super) fn pass_on_to(&mut self, node: NodeId, height: Height) {
         if self.peers.validator(node).is_some()
-            && let Some(decided) = self.recent.answer_to(node, height, self.now)
+            && let Some(decided) = self.recent.answer_to(node, height, self.now.steady)
         {
             self.send(node, &PeerMessage::Decided(Box::new(decided)));
         }
@@ -65,14 +65,14 @@ impl Replica {
             if Early::is_early(height, next) {
                 self.early.keep_decided(from, decided);
             }
-            return self.sync.fall_behind(self.now);
+            return self.sync.fall_behind(self.now.steady);
         }
-        match self.agreement.take_decision(from, decided, &self.state, self.now) {
+        match self.agreement.take_decision(from, decided, &self.state, self.now.steady) {
             Ok(false) => {}
             Ok(true) => {
                 self.sync.certify(height);
                 // Its body is asked for at once if something of it is lacking.
-                self.next_retry = self.now;
+                self.next_retry = self.now.steady;
             }
             Err(error @ Disbelief::ProvesNothing(_)) => self.blame(from, &error.to_string()),
             Err(error @ Disbelief::Conflict(..)) => self.alarm(error.to_string()),
@@ -98,7 +98,7 @@ impl Replica {
 
     /// Asks for blocks while this node is behind (C3).
     pub(super) fn catch_up(&mut self) {
-        if !self.sync.is_behind(self.now) {
+        if !self.sync.is_behind(self.now.steady) {
             return;
         }
         let mut next = self.next_height();
@@ -114,7 +114,7 @@ impl Replica {
         }
         let hurry = self.consensus().me().is_some();
         let parallel = more_than_faulty(self.state.validators());
-        for (node, range) in self.sync.ask(self.now, next, &candidates, parallel, hurry) {
+        for (node, range) in self.sync.ask(self.now.steady, next, &candidates, parallel, hurry) {
             let Range { first, last } = range;
             self.send(node, &PeerMessage::GetBlocks { first, last });
         }
@@ -158,7 +158,7 @@ impl Replica {
         blocks: Vec<Vec<u8>>,
     ) -> Result<(), ChainStoreError> {
         let last = tip.map_or(Height::ZERO, |tip| tip.header.height);
-        if !self.sync.take(self.now, from, self.next_height(), (first, last), blocks) {
+        if !self.sync.take(self.now.steady, from, self.next_height(), (first, last), blocks) {
             return Ok(());
         }
         // What it says of itself now is newer than its last view.
@@ -169,7 +169,7 @@ impl Replica {
             match tip.verify(self.state.chain(), self.state.validators()) {
                 Ok(()) => self.sync.certify(last),
                 Err(error) => {
-                    self.sync.distrust(from, self.now);
+                    self.sync.distrust(from, self.now.steady);
                     self.blame(from, &format!("shows a last block that nobody decided: {error}"));
                 }
             }
@@ -197,7 +197,7 @@ impl Replica {
                 self.store_decided(executed, &certificate);
             }
             Err(text) => {
-                self.sync.distrust(from, self.now);
+                self.sync.distrust(from, self.now.steady);
                 self.blame(from, &text);
             }
         }

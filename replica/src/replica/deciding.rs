@@ -21,7 +21,7 @@ impl Replica {
             match wish {
                 Wish::Tell(message) => self.send_to_validators(&message),
                 Wish::Persist(writes, then) => self.persist(writes, then),
-                Wish::Fetch => self.next_retry = self.now.after(FETCH_GRACE),
+                Wish::Fetch => self.next_retry = self.now.steady.after(FETCH_GRACE),
                 Wish::Alarm(text) => self.alarm(text),
                 Wish::Decide(certificate) => self.decide(&certificate),
             }
@@ -48,7 +48,7 @@ impl Replica {
     /// The time of a block that is built now.
     pub(super) fn block_time(&self) -> TimestampMs {
         let earliest = TimestampMs::new(self.state.tip().time.get().saturating_add(1));
-        self.now.max(earliest)
+        self.now.wall.max(earliest)
     }
 
     /// When there is a block though there is no other reason for one.
@@ -67,7 +67,7 @@ impl Replica {
         if !self.consensus().is_waiting() || !self.journal.is_idle() {
             return;
         }
-        if self.has_work() || self.heartbeat_at() <= self.now {
+        if self.has_work() || self.heartbeat_at() <= self.now.wall {
             self.agreement.wake();
         }
     }
@@ -109,7 +109,7 @@ impl Replica {
         }
         let reads = self.store.reading();
         let ground = Ground::of(&self.state, &reads, self.waiting_room.mempool());
-        let alarms = self.agreement.judge_wanted(ground, self.now);
+        let alarms = self.agreement.judge_wanted(ground, self.now.wall);
         let alarms = reads.outcome(alarms)?;
         self.actions.extend(alarms.into_iter().map(Action::Alarm));
         Ok(())
@@ -188,18 +188,18 @@ impl Replica {
             ));
         }
         let (header, entries) = (executed.header, &executed.entries);
-        self.recent.add(header, entries, certificate, self.now, self.peers.nodes().len());
+        self.recent.add(header, entries, certificate, self.now.steady, self.peers.nodes().len());
         self.state = executed.state;
         self.note_equivocations()?;
         self.agreement.begin_height(&self.state);
         self.actions.extend(self.waiting_room.expire(self.state.tip().time));
         self.recheck_requests()?;
         self.play_early();
-        self.next_view = self.now.after(VIEW_INTERVAL_AWAKE);
+        self.next_view = self.now.steady.after(VIEW_INTERVAL_AWAKE);
         self.sync.applied();
         self.replay_next()?;
         if self.peers.is_anybody_beyond(self.next_height()) {
-            self.sync.fall_behind(self.now);
+            self.sync.fall_behind(self.now.steady);
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ impl Replica {
                 return Ok(());
             }
         };
-        self.peers.heard(from, self.now);
+        self.peers.heard(from, self.now.wall);
         match message {
             PeerMessage::Consensus(message) => self.take_consensus(from, message),
             PeerMessage::View { view, clock } => self.take_view(from, &view, clock),
@@ -80,25 +80,25 @@ impl Replica {
         if height > current {
             // It has decided what this node decides; its next view may come much later.
             self.peers.is_at_least_at(from, height);
-            self.sync.fall_behind(self.now);
+            self.sync.fall_behind(self.now.steady);
         }
         if Early::is_early(height, current) {
-            self.early.keep_message(self.now, message);
+            self.early.keep_message(self.now.wall, message);
         }
         if height != current {
             return;
         }
         if let Ok(verified) = message.verify(self.state.chain(), self.state.validators()) {
-            self.agreement.take(verified, self.now, self.state.validators());
+            self.agreement.take(verified, self.now.wall, self.state.validators());
         }
     }
 
     fn take_view(&mut self, from: NodeId, view: &View, clock: TimestampMs) {
-        self.peers.shows_clock(from, self.now, clock);
+        self.peers.shows_clock(from, self.now.wall, clock);
         self.peers.is_at(from, view.height);
         let height = self.agreement.height();
         if view.height > height {
-            return self.sync.fall_behind(self.now);
+            return self.sync.fall_behind(self.now.steady);
         }
         if view.height < height {
             return self.pass_on_to(from, view.height);
@@ -117,7 +117,7 @@ impl Replica {
     /// An announcement: a node that takes no part in the rounds learns of a block by it.
     pub(super) fn hear_of(&mut self, height: Height) {
         if height >= self.next_height() && self.consensus().me().is_none() {
-            self.sync.hear_of(height, self.now);
+            self.sync.hear_of(height, self.now.steady);
         }
     }
 
@@ -125,7 +125,7 @@ impl Replica {
         if Early::is_early(outline.header.height, self.next_height()) {
             return self.early.keep_outline(from, outline);
         }
-        self.agreement.take_outline(outline, &self.state, self.now);
+        self.agreement.take_outline(outline, &self.state, self.now.steady);
     }
 
     fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
@@ -168,22 +168,22 @@ impl Replica {
 
     /// Says and asks for what is due.
     pub(super) fn exchange(&mut self) {
-        if self.now >= self.next_view {
+        if self.now.steady >= self.next_view {
             let interval = if self.consensus().is_waiting() {
                 VIEW_INTERVAL_WAITING
             } else {
                 VIEW_INTERVAL_AWAKE
             };
-            self.next_view = self.now.after(interval);
+            self.next_view = self.now.steady.after(interval);
             self.send_view();
         }
-        if self.agreement.lacks_something() && self.now >= self.next_retry {
-            self.next_retry = self.now.after(RETRY_INTERVAL);
+        if self.agreement.lacks_something() && self.now.steady >= self.next_retry {
+            self.next_retry = self.now.steady.after(RETRY_INTERVAL);
             self.ask_again();
         }
         self.pass_on_decisions();
         self.catch_up();
-        for message in self.waiting_room.push_again(self.now) {
+        for message in self.waiting_room.push_again(self.now.steady) {
             self.send_to_validators(&message);
         }
     }
@@ -191,7 +191,7 @@ impl Replica {
     /// Tells every node what this one has; following nodes learn of new blocks by it.
     fn send_view(&mut self) {
         let view = self.consensus().view();
-        let message = PeerMessage::View { view, clock: self.now };
+        let message = PeerMessage::View { view, clock: self.now.wall };
         self.actions.extend(self.peers.send_to(&message, |_| true));
     }
 
@@ -240,7 +240,7 @@ impl Replica {
 
     /// How often something of a block has been asked for in vain, so that others are asked each time.
     pub(super) fn turn_for(&self, block: &BlockHash) -> usize {
-        let waited = self.agreement.lacking_for(block, self.now);
+        let waited = self.agreement.lacking_for(block, self.now.steady);
         usize::try_from(waited.get() / RETRY_INTERVAL.get()).unwrap_or(0)
     }
 }
