@@ -407,7 +407,7 @@ fn executed_as(
         .filter(|executed| executed.check_header(header).is_ok())
 }
 
-/// Judges what only a fresh proposal is judged on: its time, its proposer, and its reason (D3, D9).
+/// Judges what only a fresh proposal is judged on: its time, its proposer, and its reason. Source: docs/protocol.md P22.
 pub(crate) fn judge_fresh(
     state: &State,
     outline: &BlockOutline,
