@@ -109,12 +109,12 @@ impl Peers {
     }
 
     /// A node says which height it decides.
-    pub(crate) fn is_at(&mut self, node: NodeId, height: Height) {
+    pub(crate) fn set_height(&mut self, node: NodeId, height: Height) {
         self.peers[node].height = Some(height);
     }
 
-    /// What a node says can only be said by one that decides this height or a later one.
-    pub(crate) fn is_at_least_at(&mut self, node: NodeId, height: Height) {
+    /// A node has said something that only one at this height, or beyond it, says.
+    pub(crate) fn raise_height(&mut self, node: NodeId, height: Height) {
         let peer = &mut self.peers[node];
         peer.height = peer.height.max(Some(height));
     }

@@ -884,7 +884,7 @@ fn the_heartbeat_is_told_by_the_wall_clock() {
 fn a_disk_that_fails_ends_everything_and_nobody_is_blamed() {
     let failed = "disk failed: the store is damaged: a bad sector";
     type Act = fn(&mut Desk) -> String;
-    let rows: [(&str, Act); 5] = [
+    let rows: [(&str, Act); 7] = [
         ("a client hands something in", |desk| {
             let one = desk.receipt("p-2");
             desk.submit(one.bytes())
@@ -906,6 +906,23 @@ fn a_disk_that_fails_ends_everything_and_nobody_is_blamed() {
             desk.hear(2, &PeerMessage::Outline(Box::new(outline(&executed))));
             let proposal = desk.proposal(&outline(&executed));
             desk.hear(2, &proposal)
+        }),
+        ("a block is to be built", |desk| {
+            // More than one third are in a round that this node proposes in.
+            let votes = [2, 3].map(|node| (node, desk.prevote_nil(node, 2, 2)));
+            votes.map(|(node, vote)| desk.hear(node, &vote)).join("; ")
+        }),
+        ("a block that was served is to be executed", |desk| {
+            let mut others = Others::of(desk);
+            others.decide(desk, &QUORUM);
+            let one = verified(desk.receipt("p-1"));
+            let executed = others.build(START.after(DurationMs::new(9)), Round::ZERO, &[one]);
+            let certificate = others.certify(desk, &executed, &QUORUM);
+            let served = encode(&CertifiedBlock { block: executed.block(), certificate });
+            let ahead = view(desk, 3);
+            desk.hear(3, &ahead);
+            assert_eq!(desk.pass(DurationMs::new(60)), "to 2: decision 1; to 3: get blocks 2-2");
+            desk.hear(3, &answer(2, None, vec![served]))
         }),
         ("a decided block is to be executed", |desk| {
             let mut others = Others::of(desk);

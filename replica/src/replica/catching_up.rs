@@ -56,7 +56,7 @@ impl Replica {
         if !whole || header.height != height || header.hash() != decided.certificate.block {
             return self.blame(from, "passed on a certificate and another block");
         }
-        self.peers.is_at_least_at(from, height.saturating_add(Height::new(1)));
+        self.peers.raise_height(from, height.saturating_add(Height::new(1)));
         let next = self.next_height();
         if height < next || height == next && self.journal.is_storing() {
             return;
@@ -162,7 +162,7 @@ impl Replica {
             return Ok(());
         }
         // What it says of itself now is newer than its last view.
-        self.peers.is_at(from, last.saturating_add(Height::new(1)));
+        self.peers.set_height(from, last.saturating_add(Height::new(1)));
         if last > self.sync.certified()
             && let Some(tip) = tip
         {

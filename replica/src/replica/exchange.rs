@@ -79,7 +79,7 @@ impl Replica {
         let height = message.height();
         if height > current {
             // It has decided what this node decides; its next view may come much later.
-            self.peers.is_at_least_at(from, height);
+            self.peers.raise_height(from, height);
             self.sync.fall_behind(self.now.steady);
         }
         if Early::is_early(height, current) {
@@ -95,7 +95,7 @@ impl Replica {
 
     fn take_view(&mut self, from: NodeId, view: &View, clock: TimestampMs) {
         self.peers.shows_clock(from, self.now.wall, clock);
-        self.peers.is_at(from, view.height);
+        self.peers.set_height(from, view.height);
         let height = self.agreement.height();
         if view.height > height {
             return self.sync.fall_behind(self.now.steady);
