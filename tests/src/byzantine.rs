@@ -307,9 +307,9 @@ impl Equivocator {
                 header.round,
             );
             let state = replica.state();
-            let reads = replica.chain_store();
+            let reads = replica.chain_store().reading();
             let executed =
-                execute(state.clone(), reads, proposed, &[], &transactions, OnRefusal::Fail)
+                execute(state.clone(), &reads, proposed, &[], &transactions, OnRefusal::Fail)
                     .ok()?;
             Some(BlockOutline {
                 header: executed.header,
