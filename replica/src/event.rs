@@ -56,7 +56,7 @@ pub enum Event {
     Received {
         /// Which node.
         from: NodeId,
-        /// The bytes of a [`PeerMessage`].
+        /// The bytes of a [`PeerMessage`](crate::PeerMessage).
         bytes: Vec<u8>,
     },
     /// Somebody says that a height is decided. Only a hint: blocks are asked for and checked.
@@ -103,7 +103,7 @@ pub enum Action {
         to: NodeId,
         /// On which road.
         road: Road,
-        /// The bytes of a [`PeerMessage`].
+        /// The bytes of a [`PeerMessage`](crate::PeerMessage).
         bytes: Arc<[u8]>,
     },
     /// Verify signatures, then [`Event::SignaturesChecked`]. Only one batch is out at a time.
