@@ -39,8 +39,7 @@ impl Block {
     }
 
     fn execute(&self) -> Executed {
-        let proposed =
-            Proposed { time: self.time, proposer: ValidatorIndex::ZERO, round: Round::ZERO };
+        let proposed = Proposed::new(self.time, ValidatorIndex::ZERO, Round::ZERO);
         let (before, transactions) = (self.before.clone(), black_box(&self.transactions));
         execute(before, &self.history, proposed, &[], transactions, self.on_refusal)
             .expect("a valid block")

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use genesis::Genesis;
 use ledger_core::{
     block::CertifiedBlock,
-    codec::{List, encode},
+    codec::{Always, List, encode},
     consensus::{QuorumCertificate, SignatureError, VerifiedVote, Vote, VoteKind},
     crypto::{KeyPurpose, TransactionId},
     fund::{PermanentId, PermanentRecord, Reads},
@@ -99,11 +99,11 @@ impl Ledger {
     /// # Errors
     /// One of them is refused.
     pub fn execute(&self, transactions: &[VerifiedTransaction]) -> Result<Executed> {
-        let proposed = Proposed {
-            time: self.state.tip().time.after(BLOCK_INTERVAL),
-            proposer: ValidatorIndex::new(0),
-            round: Round::ZERO,
-        };
+        let proposed = Proposed::new(
+            self.state.tip().time.after(BLOCK_INTERVAL),
+            ValidatorIndex::new(0),
+            Round::ZERO,
+        );
         Ok(execute(
             self.state.clone(),
             &NothingBefore,
@@ -155,7 +155,7 @@ impl Ledger {
         let signatures: Vec<_> =
             (0..VALIDATORS - 1).map(sign).collect::<Result<_, SignatureError>>()?;
         let signatures = List::new(signatures).unwrap_or_default();
-        Ok(QuorumCertificate { height, round, block, signatures })
+        Ok(QuorumCertificate { kind: Always, height, round, block, signatures })
     }
 
     fn verified(&self, transactions: &[ReceivedTransaction]) -> Result<Vec<VerifiedTransaction>> {

@@ -481,8 +481,8 @@ mod tests {
     use super::*;
     use crate::genesis::tests::orchard;
     use ledger_core::{
-        block::{Block, Header},
-        codec::{List, encode},
+        block::{Block, Extensions, Header},
+        codec::{Always, List, encode},
         consensus::QuorumCertificate,
         crypto::{BlockHash, Digest},
         types::{Round, TimestampMs, ValidatorIndex},
@@ -504,9 +504,11 @@ mod tests {
             state_root: Digest::default(),
             validators: Digest::default(),
             next_validators: Digest::default(),
+            extensions: Extensions::default(),
             evidence: Digest::default(),
         };
         let certificate = QuorumCertificate {
+            kind: Always,
             height: header.height,
             round: Round::ZERO,
             block: header.hash(),

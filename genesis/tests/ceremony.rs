@@ -202,7 +202,7 @@ fn the_bytes_that_are_signed_have_not_drifted() {
     let signature = join(&invitation(), 4, "bakery").signature.to_string();
     assert_eq!(
         signature,
-        "ec04a50dae085c9f2e912247728efc31aa2cddd72875da3228c7bd2e9158ffa6e9c299ad339278b11173414ac04c67ff1048329d72d62f5db1bda9e52e8d9a07"
+        "8849f5706f8aa63070d921e19458b4cd617afc8bdcf7538c63a553037664289bbc641b30df76352e0b33a29954f9efd0eff4318d0d1ef288598d93922454a100"
     );
 }
 

@@ -308,7 +308,7 @@ pub struct GroupBuyHeader {
     pub note: Option<HalfSignedNote>,
     /// Households that still wait for their goods.
     pub deliveries_left: u32,
-    /// When the last household got its goods; zero before they arrived and once the group buy is settled.
+    /// When the last household got its goods; zero before they arrived.
     pub last_delivery: TimestampMs,
     /// Sum of the balances of the accounts of this group buy.
     pub held: Fen,
@@ -533,7 +533,7 @@ impl GroupBuyHeader {
         };
         let (deliveries_left, last_delivery) = match header.stage {
             Stage::Received { left, last, .. } => (left, last),
-            Stage::Delivered { last, .. } => (0, last),
+            Stage::Delivered { last, .. } | Stage::Settled { last, .. } => (0, last),
             _ => (0, TimestampMs::ZERO),
         };
         let agreed = &header.filed.agreed;

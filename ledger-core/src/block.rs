@@ -63,6 +63,39 @@ pub struct Header {
     pub next_validators: Digest,
     /// Hash of the evidence in this block.
     pub evidence: Digest,
+    /// What later versions commit to beside the rest. Rules 1 knows none.
+    pub extensions: Extensions,
+}
+
+/// Most extensions of a header.
+const EXTENSIONS_MAX: usize = 8;
+
+/// Commitments by number, ascending. Whoever does not know an even number may ignore it, and must not
+/// believe a header with an odd one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Extensions(List<(u16, Digest), EXTENSIONS_MAX>);
+
+impl Extensions {
+    /// These commitments; `None` if there are too many.
+    #[must_use]
+    pub fn new(commitments: Vec<(u16, Digest)>) -> Option<Self> {
+        List::new(commitments).ok().map(Self)
+    }
+
+    /// Whether there are none: what a validator of these rules proposes and votes for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a reader of these rules may believe a header that has them: their numbers ascend, and all are
+    /// even.
+    #[must_use]
+    pub fn may_be_ignored(&self) -> bool {
+        let ascending = self.0.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        ascending && self.0.iter().all(|(number, _)| number.is_multiple_of(2))
+    }
 }
 
 impl Header {
@@ -174,4 +207,23 @@ pub struct BlockOutline {
 pub fn evidence_hash(evidence: &[Evidence]) -> Digest {
     let bytes: Vec<u8> = evidence.iter().flat_map(encode).collect();
     Domain::Evidence.digest(&[&bytes])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_ignored_is_even_and_ascends() {
+        let of = |numbers: &[u16]| {
+            let commitments = numbers.iter().map(|number| (*number, Digest::default()));
+            Extensions::new(commitments.collect()).expect("few")
+        };
+        assert!(of(&[]).is_empty() && of(&[]).may_be_ignored());
+        assert!(of(&[2, 4, 65_534]).may_be_ignored());
+        assert!(!of(&[1]).may_be_ignored(), "an odd one must be known");
+        assert!(!of(&[2, 3]).may_be_ignored());
+        assert!(!of(&[4, 2]).may_be_ignored() && !of(&[2, 2]).may_be_ignored());
+        assert!(Extensions::new(vec![(2, Digest::default()); 9]).is_none());
+    }
 }

@@ -10,8 +10,11 @@
 pub use bincode::{BorrowDecode, Decode, Encode};
 use bincode::{
     config::{Configuration, Fixint, Limit, LittleEndian},
+    enc::write::Writer,
+};
+pub(crate) use bincode::{
     de::{BorrowDecoder, Decoder},
-    enc::{Encoder, write::Writer},
+    enc::Encoder,
     error::{DecodeError as BincodeDecodeError, EncodeError},
 };
 
@@ -126,6 +129,68 @@ pub fn decode_within<T: Decode<()> + Encode>(
     Ok(value)
 }
 
+/// A byte that is always the same: it says of which kind the rest is, and refuses to be read as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Always<const BYTE: u8>;
+
+impl<const BYTE: u8> Encode for Always<BYTE> {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        BYTE.encode(encoder)
+    }
+}
+
+impl<C, const BYTE: u8> Decode<C> for Always<BYTE> {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, BincodeDecodeError> {
+        match u8::decode(decoder)? {
+            byte if byte == BYTE => Ok(Self),
+            other => Err(BincodeDecodeError::OtherString(format!(
+                "kind {other} where only {BYTE} is known"
+            ))),
+        }
+    }
+}
+
+impl<'de, C, const BYTE: u8> BorrowDecode<'de, C> for Always<BYTE> {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, BincodeDecodeError> {
+        Self::decode(decoder)
+    }
+}
+
+/// Makes newtypes over bytes whose encoding begins with a byte that is always the same.
+macro_rules! led_by {
+    ($byte:expr, $($name:ident($bytes:literal)),*) => {$(
+        impl $crate::codec::Encode for $name {
+            fn encode<E: $crate::codec::Encoder>(
+                &self,
+                encoder: &mut E,
+            ) -> Result<(), $crate::codec::EncodeError> {
+                ($crate::codec::Always::<{ $byte }>, self.0).encode(encoder)
+            }
+        }
+
+        impl<C> $crate::codec::Decode<C> for $name {
+            fn decode<D: $crate::codec::Decoder<Context = C>>(
+                decoder: &mut D,
+            ) -> Result<Self, $crate::codec::BincodeDecodeError> {
+                let (_, bytes) =
+                    <($crate::codec::Always<{ $byte }>, [u8; $bytes])>::decode(decoder)?;
+                Ok(Self(bytes))
+            }
+        }
+
+        impl<'de, C> $crate::codec::BorrowDecode<'de, C> for $name {
+            fn borrow_decode<D: $crate::codec::BorrowDecoder<'de, Context = C>>(
+                decoder: &mut D,
+            ) -> Result<Self, $crate::codec::BincodeDecodeError> {
+                <Self as $crate::codec::Decode<C>>::decode(decoder)
+            }
+        }
+    )*};
+}
+pub(crate) use led_by;
+
 /// A sequence of at most `MAX` elements; on the wire a `u64` count and the elements.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct List<T, const MAX: usize>(Vec<T>);
@@ -237,6 +302,14 @@ mod tests {
             decode_within::<List<u16, 3>>(&bytes, 4),
             Err(DecodeError::TooLong { bytes: 14, max: 4 })
         );
+    }
+
+    #[test]
+    fn a_kind_that_is_not_known_is_refused() {
+        assert_eq!(encode(&(Always::<7>, 1u16)), [7, 1, 0]);
+        assert_eq!(decode(&[7, 1, 0]), Ok((Always::<7>, 1u16)));
+        let other = decode::<(Always<7>, u16)>(&[8, 1, 0]);
+        assert!(matches!(other, Err(DecodeError::Malformed(detail)) if detail.contains("kind 8")));
     }
 
     #[test]

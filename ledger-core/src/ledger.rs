@@ -5,7 +5,7 @@
 
 use crate::{
     block::{
-        BLOCK_BYTES_MAX, BLOCK_EVIDENCE_MAX, BLOCK_TRANSACTIONS_MAX, Entry, EntryBytes,
+        BLOCK_BYTES_MAX, BLOCK_EVIDENCE_MAX, BLOCK_TRANSACTIONS_MAX, Entry, EntryBytes, Extensions,
         FORMAT_VERSION, Header, RULES_VERSION, SystemEntry, evidence_hash,
     },
     codec::{Decode, Encode, List, encode},
@@ -116,7 +116,7 @@ mod table {
 }
 
 /// What the header of a new block says that execution does not compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposed {
     /// Block time.
     pub time: TimestampMs,
@@ -124,6 +124,28 @@ pub struct Proposed {
     pub proposer: ValidatorIndex,
     /// In which round.
     pub round: Round,
+    /// Commitments that these rules do not know; of a decided block only.
+    pub extensions: Extensions,
+}
+
+impl Proposed {
+    /// A block that is proposed now.
+    #[must_use]
+    pub fn new(time: TimestampMs, proposer: ValidatorIndex, round: Round) -> Self {
+        Self { time, proposer, round, extensions: Extensions::default() }
+    }
+
+    /// What a header says; `None` if it has an extension that these rules must not ignore.
+    #[must_use]
+    pub fn of(header: &Header) -> Option<Self> {
+        let extensions = header.extensions.clone();
+        extensions.may_be_ignored().then_some(Self {
+            time: header.time,
+            proposer: header.proposer,
+            round: header.round,
+            extensions,
+        })
+    }
 }
 
 /// What to do with a transaction that is refused.
@@ -640,6 +662,7 @@ fn seal_block(
         validators,
         next_validators: validators,
         evidence: evidence_hash(evidence),
+        extensions: proposed.extensions,
     };
     let hash = header.hash();
     state.tip = Tip { height: header.height, hash, time: header.time, state_root };
@@ -842,9 +865,26 @@ mod tests {
 
     fn block(state: &State, ms: u64) -> Executed {
         let time = state.tip.time.after(DurationMs::new(ms));
-        let proposed = Proposed { time, proposer: ValidatorIndex::ZERO, round: Round::ZERO };
+        let proposed = Proposed::new(time, ValidatorIndex::ZERO, Round::ZERO);
         let judged = OnRefusal::Fail;
         execute(state.clone(), &EmptyHistory, proposed, &[], &[], judged).expect("a valid block")
+    }
+
+    #[test]
+    fn a_decided_header_may_have_an_extension_that_can_be_ignored() {
+        let built = block(&state(), 1);
+        let with = |number| {
+            let extensions = Extensions::new(vec![(number, Digest::new([9; 32]))]).expect("one");
+            Header { extensions, ..built.header.clone() }
+        };
+        assert_eq!(Proposed::of(&with(3)), None, "an odd one has to be known");
+        let decided = with(2);
+        assert!(built.check_header(&decided).is_err(), "it is not what we would have proposed");
+        let proposed = Proposed::of(&decided).expect("an even one can be ignored");
+        let again = execute(state(), &EmptyHistory, proposed, &[], &[], OnRefusal::Fail);
+        let again = again.expect("a valid block");
+        assert_eq!((again.check_header(&decided), again.hash), (Ok(()), decided.hash()));
+        assert_ne!(again.hash, built.hash);
     }
 
     fn said(executed: &Executed) -> Vec<SystemEntry> {

@@ -54,6 +54,9 @@ pub enum ReceiptError {
     /// The header is of another chain or format.
     #[error("the receipt is of another chain or format")]
     OtherChain,
+    /// The header has a commitment that this version does not know and must not ignore.
+    #[error("the header has an extension that needs a newer version of this program")]
+    NewerRules,
     /// The header names another validator set than the one that follows from genesis.
     #[error("the header was decided by other validators than those that follow from genesis")]
     OtherValidators,
@@ -77,6 +80,9 @@ impl CertifiedHeader {
         let header = &self.header;
         if header.chain != *chain || header.format != FORMAT_VERSION {
             return Err(ReceiptError::OtherChain);
+        }
+        if !header.extensions.may_be_ignored() {
+            return Err(ReceiptError::NewerRules);
         }
         if header.validators != set.hash() {
             return Err(ReceiptError::OtherValidators);

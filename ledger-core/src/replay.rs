@@ -184,7 +184,8 @@ pub fn execute_read(
     if header.height != expected {
         return Err(ReplayError::NotNext { expected, found: header.height });
     }
-    let proposed = Proposed { time: header.time, proposer: header.proposer, round: header.round };
+    let proposed =
+        Proposed::of(header).ok_or(InvalidBlock::HeaderDiffers { field: "extensions" })?;
     let (evidence, transactions) = (&read.evidence, &read.transactions);
     let executed = execute(state, reads, proposed, evidence, transactions, OnRefusal::Fail)?;
     let differs = executed

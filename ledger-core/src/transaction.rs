@@ -59,7 +59,7 @@ impl Transaction {
         let id = transaction_id(&body);
         let signature = key.sign(Domain::TransactionSignature, &self.chain, id.as_bytes());
         let signed = SignedTransaction { transaction: self, signature };
-        let bytes = [&body[..], signature.as_bytes()].concat();
+        let bytes = [body, encode(&signature)].concat();
         ReceivedTransaction::assemble(signed, EntryBytes::of_transaction(&bytes))
     }
 }
@@ -104,7 +104,7 @@ impl ReceivedTransaction {
 
     fn assemble(signed: SignedTransaction, bytes: EntryBytes) -> Self {
         let whole = bytes.signed_transaction().unwrap_or_default();
-        let body = &whole[..whole.len() - signed.signature.as_bytes().len()];
+        let body = &whole[..whole.len() - Signature::ENCODED_BYTES];
         let id = transaction_id(body);
         let entry = entry_hash(bytes.as_bytes());
         Self(Arc::new(Received { signed, bytes, id, entry }))

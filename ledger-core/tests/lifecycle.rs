@@ -5,6 +5,7 @@
 mod support;
 
 use ledger_core::{
+    api::GroupBuyHeader,
     crypto::Digest,
     fund::{
         AccountId, Action, Beneficiary, Cover, FeePart, FilingDecision, Minimum, Movement, PayTo,
@@ -62,6 +63,53 @@ fn evidence(group_buy: GroupBuyId, households: &[u8]) -> Movement {
 fn identify(group_buy: GroupBuyId, number: &str, who: u8, amount: Fen) -> Movement {
     let shares = list(vec![Share { household: household(who), amount }]);
     Movement::Identify { payment: name(number), group_buy, shares }
+}
+
+// What people are shown.
+
+#[test]
+fn a_group_buy_is_shown_with_what_its_stage_knows() {
+    let mut community = Community::new();
+    let shown = |community: &Community, buy| GroupBuyHeader::of(community.buy(buy));
+    let filing = filing("t");
+    community.files(LEADER, &filing);
+    let buy = filing.group_buy;
+    community.does(FARM, Community::decide(&filing, FilingDecision::Accept));
+    community.does(PROPERTY, Community::decide(&filing, FilingDecision::Approve));
+    let filed = shown(&community, buy);
+    assert_eq!((filed.leader, filed.filing), (LEADER, filing.digest()));
+    assert_eq!(
+        (filed.phase, filed.approvals, filed.accepted),
+        (Phase::Filed, vec![PROPERTY], true)
+    );
+    community.does(COMMITTEE, Community::decide(&filing, FilingDecision::Approve));
+
+    community.households_order(buy, &[(1, 0, 2), (2, 0, 2)]);
+    assert_eq!(shown(&community, buy).purchase_total, Fen::ZERO, "nothing is bought yet");
+    community.wait_until(CONFIRM_BY);
+    let formed = shown(&community, buy);
+    assert_eq!((formed.phase, formed.purchase_total), (Phase::Formed, yuan("84.00")));
+    assert_eq!(formed.approvals, [PROPERTY, COMMITTEE], "who agreed is shown for life");
+    community.purchases(buy);
+    let arrived = note(buy, &[(0, 4)]);
+    community.does(FARM, Action::SignGoodsNote(arrived.clone()));
+    let signed = community.now;
+    let half = shown(&community, buy).note.unwrap();
+    assert_eq!((half.by, half.at, half.note), (FARM, signed, arrived.digest()));
+    community.does(LEADER, Action::SignGoodsNote(arrived));
+    let received = shown(&community, buy);
+    assert_eq!((received.note, received.deliveries_left), (None, 2));
+    assert_eq!(received.last_delivery, community.now, "when the goods arrived, before the first");
+    community.does(LEADER, Community::codes(buy, &[1]));
+    assert_eq!(shown(&community, buy).deliveries_left, 1);
+    community.does(LEADER, Community::codes(buy, &[2]));
+    let last = community.now;
+    community.wait(AFTER_SALE);
+    community.settles(buy);
+    let settled = shown(&community, buy);
+    assert_eq!((settled.phase, settled.last_delivery), (Phase::Settled, last));
+    assert_eq!((settled.purchase_total, settled.deliveries_left), (yuan("84.00"), 0));
+    assert_eq!(settled.purchase_order, formed.purchase_order);
 }
 
 // Filing.

@@ -140,6 +140,16 @@ pub(crate) fn store(error: &StoreError) -> Failure {
                 text!("use the newer `tuand` that wrote it", "请使用写出它的那个较新的 `tuand`"),
             )
         }
+        StoreError::OlderFormat { path, found, supported } => {
+            let path = path.display();
+            (
+                format!("{path} 的数据格式为旧的 {found}，本程序使用格式 {supported}"),
+                text!(
+                    "move the folder's store away and start again: the node fetches the chain from the others; or use the older `tuand`",
+                    "请移走该文件夹中的数据后重新启动，节点会从其他节点重新取得账本；或使用旧版 `tuand`"
+                ),
+            )
+        }
         StoreError::InUse { path } => {
             (format!("{} 正被另一个运行中的节点使用", path.display()), stop_first())
         }

@@ -1,6 +1,6 @@
 //! What the node counts, for Prometheus. docs/api.md lists the names.
 
-use ledger_core::api::Status;
+use ledger_core::{api::Status, consensus::Ignored};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -12,14 +12,22 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use std::{
+    collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
 /// The answers of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     status: u16,
+}
+
+/// What consensus ignored for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct IgnoredFor {
+    reason: &'static str,
+    blame: &'static str,
 }
 
 /// The counters, shared by everything that counts.
@@ -34,6 +42,7 @@ pub(crate) struct Metrics {
     blocks: Counter,
     entries: Counter,
     rounds_failed: Counter,
+    ignored: Family<IgnoredFor, Counter>,
     store_batch: Histogram,
     answers: Family<Answered, Counter>,
     event_streams: Gauge,
@@ -52,6 +61,7 @@ impl Metrics {
             blocks: Counter::default(),
             entries: Counter::default(),
             rounds_failed: Counter::default(),
+            ignored: Family::default(),
             // From half a millisecond to four seconds.
             store_batch: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             answers: Family::default(),
@@ -70,6 +80,8 @@ impl Metrics {
         ours.register("entries", "Entries applied since the start", metrics.entries.clone());
         let failed = metrics.rounds_failed.clone();
         ours.register("rounds_failed", "Rounds that ended without a decision", failed);
+        let help = "Messages, timers and answers that changed nothing in consensus, by the reason";
+        ours.register("consensus_ignored", help, metrics.ignored.clone());
         let batch = metrics.store_batch.clone();
         let help = "Time to make a batch durable in the store";
         ours.register_with_unit("store_batch", help, Unit::Seconds, batch);
@@ -88,6 +100,14 @@ impl Metrics {
     /// Rounds ended without a decision.
     pub(crate) fn rounds_failed(&self, count: u64) {
         self.rounds_failed.inc_by(count);
+    }
+
+    /// How much consensus has ignored for each reason since the start.
+    pub(crate) fn ignored(&self, counts: &BTreeMap<Ignored, u64>) {
+        for (why, count) in counts {
+            let labels = IgnoredFor { reason: why.name(), blame: why.blame().name() };
+            self.ignored.get_or_create(&labels).inner().store(*count, Ordering::Relaxed);
+        }
     }
 
     /// Where the disk notes its times.

@@ -29,7 +29,8 @@ use ledger_core::{
 };
 use machine_token::MachineToken;
 use replica::{
-    Action, Config, Event, MEMPOOL_BYTES_MAX, NodeId, Outcome, Replica, RequestId, Road, Start,
+    Action, Config, Event, MEMPOOL_BYTES_MAX, NodeId, Now, Outcome, Replica, RequestId, Road,
+    Start, StartError, SteadyMs,
 };
 use std::{
     collections::BTreeMap,
@@ -38,7 +39,7 @@ use std::{
     panic::resume_unwind,
     sync::Arc,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +62,23 @@ pub fn now() -> TimestampMs {
     TimestampMs::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// The clocks of a running node: the system's, and one that nobody sets.
+#[derive(Clone, Copy)]
+struct Clocks {
+    started: Instant,
+}
+
+impl Clocks {
+    fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    fn now(self) -> Now {
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { steady: SteadyMs::new(ms), wall: now() }
+    }
+}
+
 /// A node of a chain, opened and not yet running.
 struct Opened {
     replica: Replica,
@@ -71,7 +89,7 @@ struct Opened {
     transport: SecretKey,
 }
 
-fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
+fn open(home: &Home, genesis: &Genesis, clocks: Clocks) -> Result<Opened, Failure> {
     home.refuse_root()?;
     let Identity { node: me, validator, transport } = home.identity(genesis)?;
     let store = RocksStore::open(&home.store(), genesis.chain.as_bytes());
@@ -111,8 +129,11 @@ fn open(home: &Home, genesis: &Genesis) -> Result<Opened, Failure> {
     getrandom::fill(&mut entropy).map_err(|error| anyhow!("no randomness: {error}"))?;
     let config = Config { genesis: genesis.clone(), me, key: validator, entropy };
     let start = Start { chain, state, guard: record, nothing_signed };
-    let (replica, actions) = Replica::new(config, start, now())
-        .map_err(|error| advice::guard_damaged(&path, &error.to_string()))?;
+    let (replica, actions) =
+        Replica::new(config, start, clocks.now()).map_err(|error| match error {
+            StartError::Guard(error) => advice::guard_damaged(&path, &error.to_string()),
+            StartError::Disk(error) => advice::chain(&error),
+        })?;
     let name = genesis.nodes[me].name.clone();
     Ok(Opened { replica, actions, guard, me, name, transport })
 }
@@ -127,7 +148,8 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
     let settings = home.settings()?;
-    let opened = open(home, &genesis)?;
+    let clocks = Clocks::start();
+    let opened = open(home, &genesis, clocks)?;
 
     let mut keys: Vec<PeerKey> = Vec::new();
     let mut peers = Vec::new();
@@ -191,11 +213,16 @@ pub async fn run(
         metrics,
         replies: BTreeMap::new(),
         next_request: 0,
+        clocks,
+        failure: None,
     };
     shell.carry_out(opened.actions);
 
     let result = loop {
-        let wake = shell.replica.wake_at().get().saturating_sub(now().get());
+        if let Some(failure) = shell.failure.take() {
+            break Err(failure);
+        }
+        let wake = shell.replica.wake_at().since(clocks.now().steady).get();
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break Ok(()),
@@ -292,6 +319,9 @@ struct Shell {
     metrics: Metrics,
     replies: BTreeMap<RequestId, mpsc::Sender<Outcome>>,
     next_request: RequestId,
+    clocks: Clocks,
+    /// Why the node has to stop.
+    failure: Option<Failure>,
 }
 
 /// Which signatures are right; a large batch is shared among the cores.
@@ -323,7 +353,7 @@ fn valid_signatures(items: &[BatchItem]) -> Vec<bool> {
 impl Shell {
     fn handle(&mut self, event: Event) {
         let before = self.replica.standing();
-        let actions = self.replica.handle(event, now());
+        let actions = self.replica.handle(event, self.clocks.now());
         self.metrics.rounds_failed(self.replica.standing().rounds_after(&before));
         self.carry_out(actions);
     }
@@ -369,6 +399,8 @@ impl Shell {
                 self.handle(Event::Submit { request, bytes });
             }
             Command::Status(reply) => {
+                // Whoever asks for the metrics asks for this first.
+                self.metrics.ignored(self.replica.ignored());
                 let _ = reply.send(self.status());
             }
             Command::IsPending(id, reply) => {
@@ -407,6 +439,7 @@ impl Shell {
                     let _ = self.network.commands.try_send(gossip);
                 }
                 Action::Alarm(text) => tracing::warn!("{text}"),
+                Action::DiskFailed(error) => self.failure = Some(advice::chain(&error)),
             }
         }
     }

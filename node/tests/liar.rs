@@ -18,7 +18,7 @@ use node::{
     },
 };
 use replica::{
-    Action, Config, Event, Replica, Road, Start,
+    Action, Config, Event, Now, Replica, Road, Start,
     chain_store::ChainStore,
     store::{MemoryStore, Store as _},
 };
@@ -35,6 +35,11 @@ use tokio_util::sync::CancellationToken;
 const VICTIM: usize = 0;
 /// The one that lies.
 const LIAR: usize = 3;
+
+/// Nobody sets the clock of a test.
+fn now() -> Now {
+    Now::of_one_clock(node::runtime::now())
+}
 
 /// A validator on the real network, with its store in memory, whose messages a script changes.
 struct Liar {
@@ -76,7 +81,7 @@ impl Liar {
         let key = Some(home.key(KeyPurpose::Validator).unwrap());
         let start = Start { chain, state, guard: None, nothing_signed: true };
         let config = Config { genesis, me: LIAR, key, entropy: [7; 32] };
-        let (replica, actions) = Replica::new(config, start, node::runtime::now()).unwrap();
+        let (replica, actions) = Replica::new(config, start, now()).unwrap();
         let script = Obstructor::new(VICTIM, 1);
         let mut liar = Self { replica, script, keys, network, events, store, victim_at };
         liar.carry_out(actions);
@@ -85,7 +90,7 @@ impl Liar {
 
     async fn run(mut self, shutdown: CancellationToken) {
         loop {
-            let wake = self.replica.wake_at().get().saturating_sub(node::runtime::now().get());
+            let wake = self.replica.wake_at().since(now().steady).get();
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 event = self.events.recv() => match event {
@@ -114,7 +119,7 @@ impl Liar {
     }
 
     fn handle(&mut self, event: Event) {
-        let actions = self.replica.handle(event, node::runtime::now());
+        let actions = self.replica.handle(event, now());
         self.carry_out(actions);
     }
 
@@ -142,7 +147,7 @@ impl Liar {
                 }
                 _ => continue,
             };
-            actions.extend(self.replica.handle(event, node::runtime::now()));
+            actions.extend(self.replica.handle(event, now()));
         }
     }
 

@@ -17,7 +17,7 @@ use ledger_core::{
     receipt::{CertifiedHeader, Receipt},
     types::{GroupBuyId, Height, LogIndex},
 };
-use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, ops::ControlFlow, sync::Arc};
 
 /// Numbers of the columns.
 mod column {
@@ -122,6 +122,12 @@ impl ChainStore {
         &self.store
     }
 
+    /// For one execution on the state after the last block.
+    #[must_use]
+    pub fn reading(&self) -> Reading<'_> {
+        Reading { chain: self, failure: RefCell::default() }
+    }
+
     /// All that a decided block changes; takes the writes out of it. `durable` are the blocks of this
     /// height whose bodies are in the store: they are not written again, or go.
     #[must_use]
@@ -213,8 +219,7 @@ impl ChainStore {
     /// # Errors
     /// [`StoreError`].
     pub fn transaction(&self, id: &TransactionId) -> Result<Option<LogIndex>, StoreError> {
-        let value = self.store.get(column::TRANSACTIONS, id.as_bytes())?;
-        Ok(value.as_deref().and_then(log_index))
+        place(self.store.get(column::TRANSACTIONS, id.as_bytes())?)
     }
 
     /// Where the closing of a group buy stands in the log.
@@ -222,8 +227,7 @@ impl ChainStore {
     /// # Errors
     /// [`StoreError`].
     pub fn closing(&self, id: &GroupBuyId) -> Result<Option<LogIndex>, StoreError> {
-        let value = self.store.get(column::CLOSED, id.as_bytes())?;
-        Ok(value.as_deref().and_then(log_index))
+        place(self.store.get(column::CLOSED, id.as_bytes())?)
     }
 
     /// Closed group buys in the order of their names, after `after`, and where their closing stands.
@@ -366,6 +370,12 @@ fn state_changes(writes: Vec<ledger_core::merkle::StateWrite>) -> Vec<Change> {
     writes.into_iter().map(change).collect()
 }
 
+/// The place in the log that was read, if there is one.
+fn place(value: Option<Vec<u8>>) -> Result<Option<LogIndex>, StoreError> {
+    let malformed = || StoreError::Corrupt { detail: "a place in the log is malformed".to_owned() };
+    value.map(|bytes| log_index(&bytes).ok_or_else(malformed)).transpose()
+}
+
 fn log_index(bytes: &[u8]) -> Option<LogIndex> {
     Some(LogIndex::new(u64::from_be_bytes(bytes.try_into().ok()?)))
 }
@@ -381,17 +391,43 @@ fn closed_by(is_system: bool, entry: &EntryBytes) -> Option<GroupBuyId> {
     }
 }
 
-/// Execution asks the disk; a disk that fails ends the process, since nothing right can follow.
-impl Reads for ChainStore {
+/// The history on disk as one execution reads it.
+///
+/// Execution cannot stop in the middle, so a disk that fails or lies is remembered and answers "nothing".
+/// [`Reading::outcome`] then throws away what came of it.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    chain: &'a ChainStore,
+    failure: RefCell<Option<ChainStoreError>>,
+}
+
+impl Reading<'_> {
+    /// What was executed, if everything that was asked could be answered.
+    ///
+    /// # Errors
+    /// [`ChainStoreError`]: the first question that could not.
+    pub fn outcome<T>(self, executed: T) -> Result<T, ChainStoreError> {
+        self.failure.into_inner().map_or(Ok(executed), Err)
+    }
+
+    fn answer<T>(&self, read: Result<Option<T>, ChainStoreError>) -> Option<T> {
+        read.unwrap_or_else(|error| {
+            self.failure.borrow_mut().get_or_insert(error);
+            None
+        })
+    }
+}
+
+impl Reads for Reading<'_> {
     fn permanent(&self, id: &PermanentId) -> Option<PermanentRecord> {
         let read = || -> Result<Option<PermanentRecord>, ChainStoreError> {
-            let value = self.store.get(column::PERMANENT, &encode(id))?;
+            let value = self.chain.store.get(column::PERMANENT, &encode(id))?;
             Ok(value.map(|bytes| decode(&bytes)).transpose()?)
         };
-        read().unwrap_or_else(|error| panic!("{error}"))
+        self.answer(read())
     }
 
     fn transaction(&self, id: &TransactionId) -> Option<LogIndex> {
-        Self::transaction(self, id).unwrap_or_else(|error| panic!("{error}"))
+        self.answer(self.chain.transaction(id).map_err(ChainStoreError::from))
     }
 }

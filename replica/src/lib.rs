@@ -8,20 +8,31 @@
 
 #![warn(missing_docs)]
 
+mod agreement;
 pub mod chain_store;
+mod early;
+mod equivocations;
+mod event;
+mod journal;
 mod mempool;
 mod message;
 mod node;
+mod now;
+mod peers;
 mod proposal;
 mod recent;
 mod replica;
+mod standing;
 pub mod store;
 mod sync;
+mod waiting_room;
 
+pub use equivocations::Equivocation;
+pub use event::{Action, Config, Event, JobId, Outcome, RequestId, Start, StartError, Write};
 pub use mempool::{MEMPOOL_BYTES_MAX, Mempool};
 pub use message::{Decided, PeerMessage, Road, TransactionBytes};
 pub use node::{NodeId, NodeInfo};
-pub use replica::{
-    Action, Config, Equivocation, Event, JobId, Outcome, Peer, Replica, RequestId, Standing, Start,
-    Write,
-};
+pub use now::{Now, SteadyMs};
+pub use peers::Peer;
+pub use replica::Replica;
+pub use standing::Standing;

@@ -1,4 +1,6 @@
 //! Transactions that wait for a block: bounded, and fair between authors.
+//!
+//! Source: docs/protocol.md P23.
 
 use ledger_core::{
     crypto::{EntryHash, TransactionId},

@@ -97,6 +97,25 @@ pub enum PeerMessage {
 }
 
 impl PeerMessage {
+    /// Transactions as messages of bounded size.
+    pub(crate) fn transactions<'a>(transactions: impl Iterator<Item = &'a [u8]>) -> Vec<Self> {
+        let mut batches = vec![Vec::new()];
+        let mut bytes = 0;
+        for transaction in transactions {
+            let full = batches.last().is_some_and(|batch: &Vec<_>| batch.len() == PUSH_MAX);
+            if full || bytes + transaction.len() > PUSH_BYTES_MAX {
+                batches.push(Vec::new());
+                bytes = 0;
+            }
+            bytes += transaction.len();
+            if let Some(batch) = batches.last_mut() {
+                batch.push(TransactionBytes(transaction.to_vec()));
+            }
+        }
+        let batches = batches.into_iter().filter(|batch| !batch.is_empty());
+        batches.map(|batch| Self::Transactions(List::new(batch).unwrap_or_default())).collect()
+    }
+
     /// The road that it takes.
     #[must_use]
     pub fn road(&self) -> Road {

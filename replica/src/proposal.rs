@@ -1,6 +1,6 @@
 //! Building blocks and judging them, at the height being decided.
 
-use crate::node::NodeId;
+use crate::{node::NodeId, now::SteadyMs};
 use ledger_core::{
     block::{BLOCK_EVIDENCE_MAX, Block, BlockOutline, Entry},
     codec::List,
@@ -40,7 +40,7 @@ struct CertifiedList {
 pub(crate) struct Proposals {
     outlines: BTreeMap<BlockHash, BlockOutline>,
     /// When an outline came.
-    arrived: BTreeMap<BlockHash, TimestampMs>,
+    arrived: BTreeMap<BlockHash, SteadyMs>,
     /// When a proposal for a block came: a fresh block's time is judged against that.
     proposed: BTreeMap<BlockHash, TimestampMs>,
     /// Proves that a block of this height is decided, whatever this node has seen of its rounds.
@@ -57,11 +57,11 @@ pub(crate) struct Proposals {
     /// Transactions that were fetched and whose signature is wrong: whoever lists one lies.
     forged: BTreeSet<EntryHash>,
     /// Judgements that consensus waits for.
-    pub(crate) wanted: Vec<ValidationRequest>,
+    wanted: Vec<ValidationRequest>,
     /// Bodies that are durable.
-    pub(crate) durable: BTreeSet<BlockHash>,
-    /// How many blocks this node has built at this height.
-    pub(crate) built: u32,
+    durable: BTreeSet<BlockHash>,
+    /// How many blocks this node has proposed at this height.
+    built: u32,
 }
 
 /// What keeps a block from being judged.
@@ -69,8 +69,8 @@ pub(crate) struct Proposals {
 pub(crate) enum Lacks {
     /// Its outline.
     Outline,
-    /// Bodies of transactions: [`Proposals::lacking`] says which.
-    Transactions,
+    /// Bodies of these transactions.
+    Transactions(Vec<EntryHash>),
 }
 
 impl Proposals {
@@ -92,8 +92,52 @@ impl Proposals {
         }
     }
 
+    /// Judgements that consensus waits for.
+    pub(crate) fn wanted(&self) -> &[ValidationRequest] {
+        &self.wanted
+    }
+
+    /// Consensus waits for these judgements too.
+    pub(crate) fn want(&mut self, requests: impl IntoIterator<Item = ValidationRequest>) {
+        self.wanted.extend(requests);
+    }
+
+    /// Takes the judgements that consensus waits for, to be made.
+    pub(crate) fn take_wanted(&mut self) -> Vec<ValidationRequest> {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// Bodies that are durable.
+    pub(crate) fn durable(&self) -> &BTreeSet<BlockHash> {
+        &self.durable
+    }
+
+    /// These bodies are durable.
+    pub(crate) fn made_durable(&mut self, blocks: Vec<BlockHash>) {
+        self.durable.extend(blocks);
+    }
+
+    /// How many blocks this node has proposed at this height.
+    pub(crate) fn built(&self) -> u32 {
+        self.built
+    }
+
+    /// This node proposes a block that it has built.
+    pub(crate) fn note_built(&mut self) {
+        self.built += 1;
+    }
+
+    /// What keeps a block from being judged; nothing if all is here.
+    pub(crate) fn lacks(&self, block: &BlockHash) -> Option<Lacks> {
+        let lacking: Vec<_> = self.lacking.get(block).into_iter().flatten().copied().collect();
+        if !lacking.is_empty() {
+            return Some(Lacks::Transactions(lacking));
+        }
+        (!self.outlines.contains_key(block)).then_some(Lacks::Outline)
+    }
+
     /// Keeps an outline that consensus asked for or may ask for.
-    pub(crate) fn add_outline(&mut self, outline: BlockOutline, now: TimestampMs) {
+    pub(crate) fn add_outline(&mut self, outline: BlockOutline, now: SteadyMs) {
         let hash = outline.header.hash();
         let room = self.outlines.len() < OUTLINES_MAX
             || self.wanted.iter().any(|request| request.block == hash);
@@ -115,7 +159,7 @@ impl Proposals {
         certificate: QuorumCertificate,
         from: NodeId,
         outline: BlockOutline,
-        now: TimestampMs,
+        now: SteadyMs,
     ) {
         self.arrived.entry(certificate.block).or_insert(now);
         self.certificate.get_or_insert(certificate);
@@ -185,7 +229,7 @@ impl Proposals {
     }
 
     /// When the outline came, or `now` for one that this node made or kept over a restart.
-    pub(crate) fn arrived(&self, block: &BlockHash, now: TimestampMs) -> TimestampMs {
+    pub(crate) fn arrived(&self, block: &BlockHash, now: SteadyMs) -> SteadyMs {
         self.arrived.get(block).copied().unwrap_or(now)
     }
 
@@ -212,11 +256,6 @@ impl Proposals {
         }
     }
 
-    /// The transactions that a block lists and this node lacks.
-    pub(crate) fn lacking(&self, block: &BlockHash) -> impl Iterator<Item = &EntryHash> {
-        self.lacking.get(block).into_iter().flatten()
-    }
-
     pub(crate) fn fetched(&self, entry: &EntryHash) -> Option<&VerifiedTransaction> {
         self.fetched.get(entry)
     }
@@ -240,7 +279,7 @@ impl Proposals {
             match execute(
                 state.clone(),
                 reads,
-                proposed,
+                proposed.clone(),
                 &evidence,
                 transactions,
                 OnRefusal::LeaveOut,
@@ -280,8 +319,8 @@ impl Proposals {
             Some(Candidate::Invalid) => return Ok(false),
             None => {}
         }
-        if self.lacking(block).next().is_some() {
-            return Err(Lacks::Transactions);
+        if let Some(lacks) = self.lacks(block) {
+            return Err(lacks);
         }
         let outline = self.outlines.get(block).ok_or(Lacks::Outline)?;
         let mut transactions = Vec::with_capacity(outline.transactions.len());
@@ -297,8 +336,9 @@ impl Proposals {
             }
         }
         if !missing.is_empty() && !forged {
+            let lacks = Lacks::Transactions(missing.iter().copied().collect());
             self.lacking.insert(*block, missing);
-            return Err(Lacks::Transactions);
+            return Err(lacks);
         }
         let executed =
             if forged { None } else { executed_as(state, reads, outline, &transactions) };
@@ -360,14 +400,14 @@ fn executed_as(
     transactions: &[VerifiedTransaction],
 ) -> Option<Executed> {
     let header = &outline.header;
-    let proposed = Proposed { time: header.time, proposer: header.proposer, round: header.round };
+    let proposed = Proposed::of(header)?;
     let evidence = &outline.evidence;
     execute(state.clone(), reads, proposed, evidence, transactions, OnRefusal::Fail)
         .ok()
         .filter(|executed| executed.check_header(header).is_ok())
 }
 
-/// Judges what only a fresh proposal is judged on: its time, its proposer, and its reason (D3, D9).
+/// Judges what only a fresh proposal is judged on: its time, its proposer, and its reason. Source: docs/protocol.md P22.
 pub(crate) fn judge_fresh(
     state: &State,
     outline: &BlockOutline,
@@ -380,6 +420,10 @@ pub(crate) fn judge_fresh(
     let parent = state.tip().time;
     let proposer = state.validators().proposer(header.height, request.round);
     if header.round != request.round || header.proposer != proposer {
+        return Validity::Unfit;
+    }
+    // What a quorum has decided may have some that can be ignored; nobody votes for what it does not know.
+    if !header.extensions.is_empty() {
         return Validity::Unfit;
     }
     let earliest_possible = TimestampMs::new(parent.get().saturating_add(1));

@@ -9,6 +9,7 @@
 use crate::{
     message::{Decided, EARLY_HEIGHTS_MAX},
     node::NodeId,
+    now::SteadyMs,
 };
 use ledger_core::{
     block::{Block, BlockOutline, Entry, EntryBytes, Header, evidence_hash},
@@ -17,7 +18,7 @@ use ledger_core::{
     crypto::EntryHash,
     ledger::ExecutedEntry,
     merkle::entry_hash,
-    types::{DurationMs, Height, TimestampMs},
+    types::{DurationMs, Height},
 };
 use std::collections::{BTreeSet, VecDeque};
 
@@ -33,10 +34,10 @@ struct RecentBlock {
     /// Its transactions, for whoever lacks some of them.
     transactions: Vec<(EntryHash, EntryBytes)>,
     /// When it is passed on to those who have not been heard of, until that is done.
-    due: Option<TimestampMs>,
-    at: TimestampMs,
+    due: Option<SteadyMs>,
+    at: SteadyMs,
     /// When each node was told.
-    told: Vec<Option<TimestampMs>>,
+    told: Vec<Option<SteadyMs>>,
 }
 
 /// The last blocks, oldest first: as many as a node keeps messages ahead of itself for.
@@ -52,7 +53,7 @@ impl Recent {
         header: Header,
         entries: &[ExecutedEntry],
         certificate: QuorumCertificate,
-        now: TimestampMs,
+        now: SteadyMs,
         node_count: usize,
     ) {
         let all = entries.iter().map(|e| (e.hash, e.bytes.clone(), e.transaction.is_some()));
@@ -67,7 +68,7 @@ impl Recent {
         &mut self,
         block: &Block,
         certificate: QuorumCertificate,
-        now: TimestampMs,
+        now: SteadyMs,
         node_count: usize,
     ) {
         let all = block.entries.iter().map(|bytes| {
@@ -82,7 +83,7 @@ impl Recent {
         header: Header,
         entries: impl Iterator<Item = (EntryHash, EntryBytes, bool)>,
         certificate: QuorumCertificate,
-        now: TimestampMs,
+        now: SteadyMs,
         node_count: usize,
     ) {
         let has_evidence = header.evidence != evidence_hash(&[]);
@@ -116,14 +117,14 @@ impl Recent {
     }
 
     /// When something is to be passed on.
-    pub(crate) fn wake_at(&self) -> Option<TimestampMs> {
+    pub(crate) fn wake_at(&self) -> Option<SteadyMs> {
         self.blocks.iter().filter_map(|block| block.due).min()
     }
 
     /// What is to be passed on now, to every node of `nodes` that `has_it` does not say to have it.
     pub(crate) fn pass_on(
         &mut self,
-        now: TimestampMs,
+        now: SteadyMs,
         nodes: &[NodeId],
         has_it: impl Fn(NodeId, Height) -> bool,
     ) -> Vec<(NodeId, Decided)> {
@@ -147,7 +148,7 @@ impl Recent {
         &mut self,
         node: NodeId,
         height: Height,
-        now: TimestampMs,
+        now: SteadyMs,
     ) -> Option<Decided> {
         let mut blocks = self.blocks.iter_mut();
         let block = blocks.find(|block| block.decided.certificate.height == height)?;

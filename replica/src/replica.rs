@@ -3,42 +3,45 @@
 //! One height at a time. A decided block is applied when it is durable, and only then the next height
 //! begins. What must be durable before it is visible leaves as [`Action::Persist`] and is released by
 //! [`Event::Persisted`] (docs/protocol.md P20).
+//!
+//! ```text
+//!                ┌────────────────────────── Replica ──────────────────────────┐
+//!  Event, now ──▶│ waiting_room   agreement   sync   early   recent   journal  │──▶ Actions
+//!                └─────────────────── peers, store, state ─────────────────────┘
+//! ```
+//!
+//! What a node knows is in components; none reaches into another, and all return what is to be done. The
+//! files below this one lead from one to the next: `admission` transactions, `deciding` agreement and blocks,
+//! `catching_up` decisions of others, `exchange` messages in and out.
 
 mod admission;
-mod agreement;
-mod decisions;
+mod catching_up;
+mod deciding;
 mod exchange;
 
 use crate::{
-    chain_store::ChainStore,
+    agreement::{Agreement, Restored},
+    chain_store::{ChainStore, ChainStoreError},
+    early::Early,
+    equivocations::{Equivocation, Equivocations},
+    event::{Action, Config, Event, Start, StartError},
+    journal::Journal,
     mempool::Mempool,
-    message::{
-        BLOCKS_BYTES_MAX, BLOCKS_MAX, Decided, EARLY_HEIGHTS_MAX, PUSH_BYTES_MAX, PUSH_MAX,
-        PeerMessage, Road, TransactionBytes,
-    },
     node::{NodeId, NodeInfo},
-    proposal::{Lacks, Proposals, judge_fresh},
+    now::{Now, SteadyMs},
+    peers::{Peer, Peers},
     recent::Recent,
-    store::Change,
+    standing::Standing,
     sync::Sync,
+    waiting_room::WaitingRoom,
 };
-use admission::in_batches;
-use genesis::Genesis;
 use ledger_core::{
-    block::{BLOCK_BYTES_MAX, BlockOutline, CertifiedBlock, evidence_hash},
-    codec::{List, decode, encode},
-    consensus::{
-        self, Effects, Evidence, GuardError, GuardRecord, Input, Message, Permit,
-        QuorumCertificate, Recovery, Step, Timeout, TimeoutPolicy, ToPersist, ToSign,
-        ValidationRequest, Validity, VerifiedMessage, VoteKind,
-    },
-    crypto::{BatchItem, BlockHash, ChainId, EntryHash, PublicKey, SecretKey, TransactionId},
-    ledger::{Executed, Proposed, State},
-    refusal::Refusal,
-    transaction::{ReceivedTransaction, TRANSACTION_VERSION, VerifiedTransaction},
-    types::{DurationMs, Height, LogIndex, Round, TimestampMs, ValidatorIndex, VotingPower},
+    block::CertifiedBlock,
+    consensus::{self, Ignored},
+    ledger::State,
+    types::{DurationMs, Height, TimestampMs, ValidatorIndex},
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 /// How often a node tells its peers what it has while a height is being decided.
 const VIEW_INTERVAL_AWAKE: DurationMs = DurationMs::new(250);
@@ -48,311 +51,47 @@ const VIEW_INTERVAL_WAITING: DurationMs = DurationMs::new(2_000);
 const RETRY_INTERVAL: DurationMs = DurationMs::new(200);
 /// How long something that a proposal needs may be on its way before it is asked for.
 const FETCH_GRACE: DurationMs = DurationMs::new(20);
-/// How long this node may be behind before it asks for blocks. What the others pass on unasked comes first.
-const BEHIND_GRACE: DurationMs = DurationMs::new(60);
-/// How often transactions submitted here are pushed again while they wait.
-const PUSH_AGAIN_INTERVAL: DurationMs = DurationMs::new(2_000);
-/// Most transactions that are pushed again at once.
-const PUSH_AGAIN_MAX: usize = 1_024;
-/// Most signatures in one batch.
-const BATCH_MAX: usize = 2_048;
-/// How long signatures may wait for others while there is more than the next block takes.
-const CHECK_DELAY: DurationMs = DurationMs::new(200);
-/// Most transactions that wait for a signature check.
-const UNVERIFIED_MAX: usize = 50_000;
-/// Most messages kept for coming heights while a block is being stored.
-const EARLY_MESSAGES_MAX: usize = 512;
-/// Most evidence kept for coming blocks.
-const EVIDENCE_MAX: usize = 64;
-/// Most clients that wait for an answer.
-const REQUESTS_MAX: usize = 20_000;
-/// Transactions that a proposer takes into one block.
-const PROPOSE_MAX: usize = ledger_core::block::BLOCK_TRANSACTIONS_MAX;
-
-/// Names a submission, so that its answer finds back.
-pub type RequestId = u64;
-/// Names something to make durable.
-pub type JobId = u64;
-
-impl Standing {
-    /// How many rounds ended without a decision since `before`.
-    #[must_use]
-    pub fn rounds_after(&self, before: &Self) -> u64 {
-        if self.height != before.height {
-            return 0;
-        }
-        u64::from(self.round.get().saturating_sub(before.round.get()))
-    }
-}
-
-/// What a replica is told at its start.
-pub struct Config {
-    /// The founding document.
-    pub genesis: Genesis,
-    /// Which of its nodes this is.
-    pub me: NodeId,
-    /// The key that votes; `None` for a node that only follows.
-    pub key: Option<SecretKey>,
-    /// Random bytes that nobody else knows.
-    pub entropy: [u8; 32],
-}
-
-/// What can happen to a node.
-#[derive(Debug)]
-pub enum Event {
-    /// Time has passed.
-    Tick,
-    /// A client hands in a transaction.
-    Submit {
-        /// To find back.
-        request: RequestId,
-        /// The signed bytes.
-        bytes: Vec<u8>,
-    },
-    /// A connection to a node stands.
-    Connected(NodeId),
-    /// The last connection to a node is gone.
-    Disconnected(NodeId),
-    /// A node says something.
-    Received {
-        /// Which node.
-        from: NodeId,
-        /// The bytes of a [`PeerMessage`].
-        bytes: Vec<u8>,
-    },
-    /// Somebody says that a height is decided. Only a hint: blocks are asked for and checked.
-    Announced(Height),
-    /// The answer to [`Action::CheckSignatures`].
-    SignaturesChecked(Vec<bool>),
-    /// [`Action::Persist`] is durable.
-    Persisted(JobId),
-}
-
-/// Something to make durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Write {
-    /// Into the store, as one atomic batch.
-    Store(Vec<Change>),
-    /// Into the vote guard.
-    Guard(Vec<u8>),
-}
-
-/// The answer to a client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Taken in; decided later.
-    Pending(TransactionId),
-    /// In the ledger.
-    Decided {
-        /// Which.
-        id: TransactionId,
-        /// Its block.
-        height: Height,
-        /// Its place in the log.
-        log_index: LogIndex,
-    },
-    /// Not taken, or dropped later.
-    Refused(Refusal),
-}
-
-/// What a node must do.
-#[derive(Debug)]
-pub enum Action {
-    /// Send a message to a node. It may get lost.
-    Send {
-        /// To whom.
-        to: NodeId,
-        /// On which road.
-        road: Road,
-        /// The bytes of a [`PeerMessage`].
-        bytes: std::sync::Arc<[u8]>,
-    },
-    /// Verify signatures, then [`Event::SignaturesChecked`]. Only one batch is out at a time.
-    CheckSignatures(Vec<BatchItem>),
-    /// Make durable, in order, then [`Event::Persisted`].
-    Persist {
-        /// To find back.
-        job: JobId,
-        /// What.
-        writes: Vec<Write>,
-    },
-    /// Tell a client. A request gets [`Outcome::Pending`] first and a final outcome later, or only that.
-    Answer {
-        /// Which request.
-        request: RequestId,
-        /// What.
-        outcome: Outcome,
-    },
-    /// Tell every node that a height is decided ([`Event::Announced`] there).
-    Announce(Height),
-    /// A block is applied: tell whoever follows here.
-    Applied {
-        /// Its height.
-        height: Height,
-        /// Its name.
-        hash: BlockHash,
-        /// How many entries it has.
-        entries: usize,
-    },
-    /// Tell the operator.
-    Alarm(String),
-}
-
-/// What a replica starts from.
-pub struct Start {
-    /// The chain on disk.
-    pub chain: ChainStore,
-    /// The state on disk.
-    pub state: State,
-    /// The guard record on disk.
-    pub guard: Option<GuardRecord>,
-    /// Without a record: whether the guard says that nothing was ever signed. Else it is lost, and what was
-    /// signed is forgotten.
-    pub nothing_signed: bool,
-}
-
-enum Job {
-    Release(Box<ToPersist>, Vec<BlockHash>),
-    Decided(Box<Executed>, QuorumCertificate),
-}
-
-enum Source {
-    Client(RequestId),
-    Peer,
-}
-
-/// What is known of another node.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Whether there is a connection.
-    pub connected: bool,
-    /// Since when there is one, or none.
-    pub since: TimestampMs,
-    /// When it last said something.
-    pub heard: Option<TimestampMs>,
-    /// The height it last said it decides. Its word only.
-    pub height: Option<Height>,
-    /// The highest height at which its precommit has come from it.
-    pub precommitted: Height,
-    /// How far our clock is ahead of its.
-    pub clock_offset_ms: Option<i64>,
-}
-
-/// Where consensus is, and since when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    height: Height,
-    round: Round,
-    step: Step,
-    /// Since when the height is being decided.
-    pub height_since: TimestampMs,
-    /// Since when there is a reason to decide it; nothing while it waits for one.
-    pub awake_since: Option<TimestampMs>,
-    /// Since when its round is in its step.
-    pub step_since: TimestampMs,
-}
-
-/// What the ledger holds against a validator: that it signed twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Equivocation {
-    /// Who did.
-    pub validator: ValidatorIndex,
-    /// How often it was proven.
-    pub times: u64,
-    /// The last height at which it signed twice.
-    pub height: Height,
-    /// The height of the block that says so.
-    entered: Height,
-    /// The time of that block; nothing if the block cannot be read.
-    pub at: Option<TimestampMs>,
-}
 
 /// One node of the chain.
 pub struct Replica {
-    chain: ChainId,
-    me: NodeId,
-    key: Option<SecretKey>,
-    nodes: Vec<NodeInfo>,
-    timeouts: TimeoutPolicy,
     entropy: [u8; 32],
-
     store: ChainStore,
+    /// After the last block that is durable and applied.
     state: State,
-    consensus: Option<consensus::State>,
-    recovery: Option<Recovery>,
-    /// The vote guard is lost: what was signed at this height nobody here remembers.
-    forgotten: Option<Height>,
-    proposals: Proposals,
-    /// The round that a block was asked for while there was no reason for one.
-    build_wanted: Option<Round>,
-    evidence: Vec<Evidence>,
-    mempool: Mempool,
+    agreement: Agreement,
+    waiting_room: WaitingRoom,
+    peers: Peers,
+    /// What came for heights that have not begun.
+    early: Early,
     sync: Sync,
-
-    peers: Vec<Peer>,
-    standing: Standing,
-    /// What the ledger says of validators that signed twice, by validator.
-    equivocations: Vec<Equivocation>,
-    /// When this node last saw its own key sign what it does not remember.
-    signed_elsewhere: Option<TimestampMs>,
     /// The last blocks, for those who lag by a few.
     recent: Recent,
-    /// Messages of coming heights, and when they came.
-    early: Vec<(TimestampMs, Message)>,
-    /// Outlines of coming heights, the last one of each node.
-    early_outlines: BTreeMap<(Height, NodeId), BlockOutline>,
-    /// Decisions of coming heights, the last one of each node.
-    early_decided: BTreeMap<(Height, NodeId), Decided>,
-    /// Since when blocks are asked for, or when that begins unless the height is decided by then.
-    behind: Option<TimestampMs>,
-    /// The newest height that was announced, as far as nobody has denied it.
-    announced: Height,
-    /// Since when consensus is in its round.
-    round_since: TimestampMs,
-    timers: BTreeSet<(TimestampMs, Timeout)>,
-    next_view: TimestampMs,
-    next_retry: TimestampMs,
-    next_push: TimestampMs,
-
-    unverified: VecDeque<(ReceivedTransaction, Source)>,
-    /// When the first of them has waited long enough.
-    check_at: TimestampMs,
-    checking: Option<Vec<(ReceivedTransaction, Source)>>,
-    /// What is in one of these two, so that it is neither checked twice nor asked for.
-    verifying: BTreeSet<EntryHash>,
-    /// Who waits for which transaction, and whether it was refused at first but may yet come true.
-    requests: BTreeMap<TransactionId, Vec<RequestId>>,
-    request_count: usize,
-    /// The last one that was looked at again after a block.
-    rechecked: TransactionId,
-    to_push: Vec<EntryHash>,
-    /// What came before this and still waits is pushed again.
-    push_again_before: u64,
-
-    jobs: VecDeque<(JobId, Job)>,
-    next_job: JobId,
-    inputs: VecDeque<Input>,
+    journal: Journal,
+    equivocations: Equivocations,
+    next_view: SteadyMs,
+    next_retry: SteadyMs,
+    /// What this event has led to so far.
     actions: Vec<Action>,
-    now: TimestampMs,
+    /// Whether the disk has failed: nothing is taken in any more.
+    stopped: bool,
+    /// The latest that each clock has shown.
+    now: Now,
 }
 
 impl Replica {
     /// Starts where the disk says that the node stopped.
     ///
     /// # Errors
-    /// [`GuardError`] if the guard cannot be believed: the node must not run then.
+    /// [`StartError`] if the guard cannot be believed or the disk cannot be read: the node must not run then.
     ///
     /// # Panics
     /// If the configuration names a node or key that genesis does not have.
-    pub fn new(
-        config: Config,
-        start: Start,
-        now: TimestampMs,
-    ) -> Result<(Self, Vec<Action>), GuardError> {
+    pub fn new(config: Config, start: Start, now: Now) -> Result<(Self, Vec<Action>), StartError> {
         let Config { genesis, me, key, entropy } = config;
-        let set = start.state.validators().clone();
+        let Start { chain: store, state, guard, nothing_signed } = start;
         let validator_of = |member| {
-            let position = set.validators().iter().position(|v| v.member == member)?;
+            let mut validators = state.validators().validators().iter();
+            let position = validators.position(|v| v.member == member)?;
             u16::try_from(position).ok().map(ValidatorIndex::new)
         };
         let nodes: Vec<_> = genesis
@@ -360,183 +99,126 @@ impl Replica {
             .iter()
             .map(|node| NodeInfo { name: node.name.clone(), validator: validator_of(node.member) })
             .collect();
-        let my_index = nodes[me].validator.filter(|_| key.is_some());
-        let height = start.state.tip().height.next();
-        let (consensus, effects) = consensus::State::restore(
-            &genesis.chain,
-            height,
-            (*set).clone(),
-            my_index,
-            start.guard.as_ref(),
-        )?;
-        let recovery = my_index.map(|index| {
-            let position = start.guard.as_ref().map(GuardRecord::position);
-            Recovery::new(genesis.chain, (*set).clone(), index, position)
-        });
-        // Peers remember only votes that they saw, so without a guard nothing more is signed at the
-        // height that was being decided.
-        let lost = start.guard.is_none() && !start.nothing_signed;
-        let lost = lost && start.state.tip().height > Height::ZERO;
-        let forgotten = lost.then_some(height);
-        let mut proposals = Proposals::default();
-        for block in start.chain.bodies(height).unwrap_or_default() {
-            proposals.restore(&start.state, &block, &entropy);
-        }
-        let peer = Peer {
-            connected: false,
-            since: now,
-            heard: None,
-            height: None,
-            precommitted: Height::ZERO,
-            clock_offset_ms: None,
-        };
-        let mut recent = Recent::default();
-        let tip = start.state.tip().height;
-        if let Ok(Some(CertifiedBlock { block, certificate })) = start.chain.block(tip) {
-            recent.restore(&block, certificate, now, nodes.len());
-        }
-        let peers = vec![peer; nodes.len()];
-        let standing = Standing {
-            height,
-            round: consensus.round(),
-            step: consensus.step(),
-            height_since: now,
-            awake_since: (!consensus.is_waiting()).then_some(now),
-            step_since: now,
-        };
-        let mut replica = Self {
+        let tip = state.tip().height;
+        let bodies = store.bodies(tip.next())?;
+        let restored = Restored {
             chain: genesis.chain,
-            me,
+            state: &state,
+            me: nodes[me].validator.filter(|_| key.is_some()),
             key,
             timeouts: genesis.timeouts,
+            guard: guard.as_ref(),
+            nothing_signed,
+            bodies: &bodies,
+            entropy: &entropy,
+        };
+        let (agreement, wishes) = Agreement::restore(restored, now)?;
+        let mut recent = Recent::default();
+        if let Some(CertifiedBlock { block, certificate }) = store.block(tip)? {
+            recent.restore(&block, certificate, now.steady, nodes.len());
+        }
+        let mut replica = Self {
             entropy,
-            store: start.chain,
-            state: start.state,
-            consensus: Some(consensus),
-            recovery,
-            forgotten,
-            proposals,
-            build_wanted: None,
-            evidence: Vec::new(),
-            mempool: Mempool::default(),
-            sync: Sync::new(peers.len()),
+            store,
+            state,
+            agreement,
+            waiting_room: WaitingRoom::new(now.steady),
+            early: Early::default(),
+            sync: Sync::new(nodes.len()),
+            peers: Peers::new(me, nodes, now.wall),
             recent,
-            peers,
-            standing,
-            equivocations: Vec::new(),
-            signed_elsewhere: None,
-            nodes,
-            early: Vec::new(),
-            early_outlines: BTreeMap::new(),
-            early_decided: BTreeMap::new(),
-            behind: None,
-            announced: Height::ZERO,
-            round_since: now,
-            timers: BTreeSet::new(),
-            next_view: now,
-            next_retry: now,
-            next_push: now,
-            unverified: VecDeque::new(),
-            check_at: now,
-            checking: None,
-            verifying: BTreeSet::new(),
-            requests: BTreeMap::new(),
-            request_count: 0,
-            rechecked: TransactionId::default(),
-            to_push: Vec::new(),
-            push_again_before: 0,
-            jobs: VecDeque::new(),
-            next_job: 0,
-            inputs: VecDeque::new(),
+            journal: Journal::default(),
+            equivocations: Equivocations::default(),
+            next_view: now.steady,
+            next_retry: now.steady,
             actions: Vec::new(),
+            stopped: false,
             now,
         };
-        replica.note_equivocations();
-        replica.carry_out(effects);
-        replica.check_permit();
-        replica.settle();
+        replica.note_equivocations()?;
+        replica.carry_out(wishes);
+        replica.settle()?;
         let actions = std::mem::take(&mut replica.actions);
         Ok((replica, actions))
     }
 
-    /// Takes one event in and says what to do, in this order.
-    pub fn handle(&mut self, event: Event, now: TimestampMs) -> Vec<Action> {
-        self.now = self.now.max(now);
-        match event {
-            Event::Tick => {}
-            Event::Submit { request, bytes } => self.submit(request, bytes),
-            Event::Connected(node) => {
-                self.set_connected(node, true);
-                self.next_view = self.now;
-                self.next_retry = self.now;
-            }
-            Event::Disconnected(node) => {
-                self.set_connected(node, false);
-                self.peers[node].clock_offset_ms = None;
-                self.sync.disconnected(node);
-            }
-            Event::Received { from, bytes } => self.receive(from, &bytes),
-            Event::Announced(height) => self.hear_of(height),
-            Event::SignaturesChecked(valid) => self.signatures_checked(&valid),
-            Event::Persisted(job) => self.persisted(job),
+    /// Takes one event in and says what to do, in this order. A clock that goes back stands still here until it has
+    /// caught up.
+    pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
+        if self.stopped {
+            return Vec::new();
         }
-        self.fire_timers();
-        self.settle();
-        self.note_standing();
+        self.now = now.not_before(self.now);
+        if let Err(error) = self.take(event) {
+            self.stopped = true;
+            self.actions.push(Action::DiskFailed(error));
+        }
+        self.agreement.note_standing(self.now.wall);
         std::mem::take(&mut self.actions)
     }
 
-    fn set_connected(&mut self, node: NodeId, connected: bool) {
-        let peer = &mut self.peers[node];
-        if peer.connected != connected {
-            peer.connected = connected;
-            peer.since = self.now;
+    fn take(&mut self, event: Event) -> Result<(), ChainStoreError> {
+        match event {
+            Event::Tick => {}
+            Event::Submit { request, bytes } => self.submit(request, &bytes)?,
+            Event::Connected(node) => {
+                self.peers.set_connected(node, true, self.now.wall);
+                self.next_view = self.now.steady;
+                self.next_retry = self.now.steady;
+            }
+            Event::Disconnected(node) => {
+                self.peers.set_connected(node, false, self.now.wall);
+                self.sync.disconnected(node);
+            }
+            Event::Received { from, bytes } => self.receive(from, &bytes)?,
+            Event::Announced(height) => self.hear_of(height),
+            Event::SignaturesChecked(valid) => self.signatures_checked(&valid)?,
+            Event::Persisted(job) => self.persisted(job)?,
         }
+        self.agreement.fire_timers(self.now.steady);
+        self.settle()
     }
 
-    fn note_standing(&mut self) {
-        let (height, round, step) = {
-            let consensus = self.consensus();
-            (consensus.height(), consensus.round(), consensus.step())
-        };
-        let before = &mut self.standing;
-        if before.height != height {
-            before.height_since = self.now;
-            before.awake_since = None;
+    /// Does everything that can be done now.
+    fn settle(&mut self) -> Result<(), ChainStoreError> {
+        loop {
+            self.check_signatures();
+            self.push_transactions();
+            self.wake_if_there_is_reason();
+            self.build_if_there_is_reason()?;
+            self.judge_wanted()?;
+            self.finish_certified()?;
+            match self.agreement.step(&self.state, self.now) {
+                Some(wishes) => self.carry_out(wishes),
+                None => break,
+            }
         }
-        before.awake_since = match step {
-            Step::Waiting => None,
-            _ => before.awake_since.or(Some(self.now)),
-        };
-        if (before.height, before.round, before.step) != (height, round, step) {
-            (before.height, before.round, before.step) = (height, round, step);
-            before.step_since = self.now;
-        }
+        self.exchange();
+        Ok(())
     }
 
-    /// When [`Event::Tick`] is due, at the latest.
+    /// When [`Event::Tick`] is due, at the latest, on the steady clock.
     #[must_use]
-    pub fn wake_at(&self) -> TimestampMs {
-        let timer = self.timers.first().map(|(at, _)| *at);
+    pub fn wake_at(&self) -> SteadyMs {
+        let timer = self.agreement.wake_at();
         let view = Some(self.next_view);
-        let retry = self.wants_retry().then_some(self.next_retry);
-        let push = (!self.requests.is_empty()).then_some(self.next_push);
-        let unverified = self.checking.is_none() && !self.unverified.is_empty();
-        let check = unverified.then_some(self.check_at);
+        let retry = self.agreement.lacks_something().then_some(self.next_retry);
+        let room = self.waiting_room.wake_at();
         let waiting = self.consensus().is_waiting();
-        let deadline = self.state.next_deadline().filter(|_| waiting);
-        let heartbeat = waiting.then(|| self.heartbeat_at());
-        let behind = self.behind.filter(|at| *at > self.now);
-        let sync = self.behind.and_then(|_| self.sync.wake_at(self.now));
+        let deadline = self.state.next_deadline().filter(|_| waiting).map(|at| self.now.when(at));
+        let heartbeat = waiting.then(|| self.now.when(self.heartbeat_at()));
+        let sync = self.sync.wake_at(self.now.steady);
         let recent = self.recent.wake_at();
-        [timer, view, retry, push, check, behind, sync, recent, deadline, heartbeat]
+        [timer, view, retry, room, sync, recent, deadline, heartbeat]
             .into_iter()
             .flatten()
             .min()
             .unwrap_or(self.next_view)
             // Whatever is due already was looked at in this very moment.
-            .max(TimestampMs::new(self.now.get() + 1))
+            .max(self.now.steady.after(DurationMs::new(1)))
     }
+
+    // ---- what there is to look at
 
     /// The state after the last applied block.
     #[must_use]
@@ -551,87 +233,58 @@ impl Replica {
     }
 
     /// Consensus at the height being decided.
-    ///
-    /// # Panics
-    /// Never: the state is only away while an input is being applied.
     #[must_use]
     pub fn consensus(&self) -> &consensus::State {
-        self.consensus.as_ref().expect("consensus is put back after every step")
+        self.agreement.consensus()
     }
 
     /// Transactions that wait.
     #[must_use]
     pub fn mempool(&self) -> &Mempool {
-        &self.mempool
+        self.waiting_room.mempool()
     }
 
     /// The nodes of the chain.
     #[must_use]
     pub fn nodes(&self) -> &[NodeInfo] {
-        &self.nodes
+        self.peers.nodes()
     }
 
     /// Whether a node is connected, and the height it last said it decides.
     #[must_use]
     pub fn peer(&self, node: NodeId) -> (bool, Option<Height>) {
-        (self.peers[node].connected, self.peers[node].height)
+        let peer = self.peers.get(node);
+        (peer.connected, peer.height)
     }
 
     /// All that is known of a node.
     #[must_use]
     pub fn peer_facts(&self, node: NodeId) -> &Peer {
-        &self.peers[node]
+        self.peers.get(node)
     }
 
     /// Since when consensus stands where it stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        self.standing
-    }
-
-    /// Reads from the ledger who signed twice, after a block that may say more about it.
-    fn note_equivocations(&mut self) {
-        let known: u64 = self.equivocations.iter().map(|known| known.times).sum();
-        if self.state.convictions().count() as u64 == known {
-            return;
-        }
-        let mut found: BTreeMap<ValidatorIndex, Equivocation> = BTreeMap::new();
-        for (key, entered) in self.state.convictions() {
-            let (validator, height) = (key.validator, key.height);
-            let new = Equivocation { validator, times: 0, height, entered, at: None };
-            let one = found.entry(validator).or_insert(new);
-            one.times += 1;
-            one.height = one.height.max(height);
-            one.entered = one.entered.max(entered);
-        }
-        let tip = *self.state.tip();
-        for one in found.values_mut() {
-            let known = self
-                .equivocations
-                .iter()
-                .find(|known| (known.validator, known.entered) == (one.validator, one.entered));
-            one.at = match known {
-                _ if one.entered == tip.height => Some(tip.time),
-                Some(known) => known.at,
-                None => {
-                    let block = self.store.block(one.entered).ok().flatten();
-                    block.map(|decided| decided.block.header.time)
-                }
-            };
-        }
-        self.equivocations = found.into_values().collect();
+        self.agreement.standing()
     }
 
     /// Validators that signed twice, by the ledger.
     #[must_use]
     pub fn equivocations(&self) -> &[Equivocation] {
-        &self.equivocations
+        self.equivocations.all()
     }
 
     /// When this node last saw its own key sign what it does not remember, since its start.
     #[must_use]
     pub fn signed_elsewhere(&self) -> Option<TimestampMs> {
-        self.signed_elsewhere
+        self.agreement.signed_elsewhere()
+    }
+
+    /// How many messages, timers and answers changed nothing since the start, by the reason.
+    #[must_use]
+    pub fn ignored(&self) -> &BTreeMap<Ignored, u64> {
+        self.agreement.ignored()
     }
 
     /// The newest height that is known to be decided: of this node's last block, or by a certificate of a
@@ -644,28 +297,19 @@ impl Replica {
     /// Whether this node still asks the others what it signed before its start.
     #[must_use]
     pub fn is_recovering(&self) -> bool {
-        self.recovery.is_some()
+        self.agreement.unanswered().is_some()
     }
 
     /// How far this clock is ahead of the median of the peers', as far as they are heard.
     #[must_use]
     pub fn clock_offset_ms(&self) -> Option<i64> {
-        let mut offsets: Vec<_> = self.peers.iter().filter_map(|p| p.clock_offset_ms).collect();
-        offsets.sort_unstable();
-        offsets.get(offsets.len() / 2).copied()
+        self.peers.clock_offset_ms()
     }
 
     /// Members whose message is missing: for the current step, or for recovery after a start.
     #[must_use]
     pub fn waiting_for(&self) -> Vec<String> {
-        let lacking = match &self.recovery {
-            Some(recovery) => recovery.unanswered().collect(),
-            None => self.consensus().waiting_for(),
-        };
-        let name = |index: ValidatorIndex| {
-            let node = self.nodes.iter().find(|node| node.validator == Some(index));
-            node.map_or_else(|| format!("validator {index}"), |node| node.name.clone())
-        };
-        lacking.into_iter().map(name).collect()
+        let lacking = self.agreement.waiting_for();
+        lacking.into_iter().map(|index| self.peers.name_of_validator(index)).collect()
     }
 }

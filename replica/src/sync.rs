@@ -4,14 +4,17 @@
 //! ranges; every second the slowest of them is replaced, and nobody is asked again before all others were.
 //! So whoever keeps silent, answers without a block, or hands out one at a time holds nobody up for longer
 //! than its turn. A height counts as decided when a certificate proves it; what a peer says of itself only
-//! decides whether it is worth asking.
+//! decides whether it is worth asking. Also says when to ask at all: a moment after somebody was heard to be
+//! ahead, until nobody is.
 //!
 //! Source: docs/protocol.md C1 to C4.
 
-use crate::{message::BLOCKS_MAX, node::NodeId};
-use ledger_core::types::{DurationMs, Height, TimestampMs};
+use crate::{message::BLOCKS_MAX, node::NodeId, now::SteadyMs};
+use ledger_core::types::{DurationMs, Height};
 use std::collections::BTreeMap;
 
+/// How long this node may be behind before it asks for blocks. What the others pass on unasked comes first.
+const BEHIND_GRACE: DurationMs = DurationMs::new(60);
 /// How often the slowest of those who are asked is replaced.
 const REVIEW_INTERVAL: DurationMs = DurationMs::new(1_000);
 /// How long a range is left to the one who was asked for it before somebody else is asked too.
@@ -51,25 +54,25 @@ pub(crate) struct Candidate {
 struct Source {
     /// Whether it is one of those who are asked now.
     chosen: bool,
-    asked_at: Option<TimestampMs>,
+    asked_at: Option<SteadyMs>,
     /// What it was asked for and has not answered.
     owes: Option<Range>,
     /// Blocks that it brought since the last review.
     brought: usize,
     /// How often in a row it answered with nothing of use, and until when it is not asked for that.
     strikes: u32,
-    out_until: Option<TimestampMs>,
+    out_until: Option<SteadyMs>,
 }
 
 impl Source {
-    fn is_free(&self, now: TimestampMs) -> bool {
+    fn is_free(&self, now: SteadyMs) -> bool {
         self.out_until.is_none_or(|until| until <= now)
             && (self.owes.is_none() || self.asked_at.is_none_or(|at| at.after(OWED_MAX) <= now))
     }
 
     /// Its answer was of no use: it is asked again only after a while, each time a longer one, also where there
     /// is nobody else.
-    fn strike(&mut self, now: TimestampMs) {
+    fn strike(&mut self, now: SteadyMs) {
         let pause = DurationMs::new(REVIEW_INTERVAL.get() << self.strikes.min(STRIKES_MAX));
         self.strikes = self.strikes.saturating_add(1);
         self.out_until = Some(now.after(pause));
@@ -86,7 +89,11 @@ pub(crate) struct Sync {
     waiting_bytes: usize,
     /// The newest height that a certificate proves.
     certified: Height,
-    review_at: TimestampMs,
+    review_at: SteadyMs,
+    /// Since when blocks are asked for, or when that begins unless the height is decided by then.
+    behind: Option<SteadyMs>,
+    /// The newest height that was announced, as far as nobody has denied it.
+    announced: Height,
 }
 
 impl Sync {
@@ -96,7 +103,9 @@ impl Sync {
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             certified: Height::ZERO,
-            review_at: TimestampMs::ZERO,
+            review_at: SteadyMs::ZERO,
+            behind: None,
+            announced: Height::ZERO,
         }
     }
 
@@ -110,17 +119,45 @@ impl Sync {
         self.certified = self.certified.max(height);
     }
 
+    /// Somebody is ahead: if what is on its way does not help in a moment, blocks are asked for.
+    pub(crate) fn fall_behind(&mut self, now: SteadyMs) {
+        self.behind = self.behind.or(Some(now.after(BEHIND_GRACE)));
+    }
+
+    /// Some validator is said to have decided a height, of which nothing else will come unasked.
+    pub(crate) fn hear_of(&mut self, height: Height, now: SteadyMs) {
+        self.announced = height;
+        self.behind = Some(now);
+    }
+
+    /// The newest height that was announced, as far as nobody has denied it.
+    pub(crate) fn announced(&self) -> Height {
+        self.announced
+    }
+
+    /// Whether blocks are to be asked for now.
+    pub(crate) fn is_behind(&self, now: SteadyMs) -> bool {
+        self.behind.is_some_and(|at| at <= now)
+    }
+
+    /// A block was applied: unless more is on its way, nothing says any more that others are lacking.
+    pub(crate) fn applied(&mut self) {
+        self.behind = self.behind.filter(|_| self.is_busy());
+    }
+
     /// Whether anybody is asked, or anything that came waits.
-    pub(crate) fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         !self.waiting.is_empty() || self.sources.iter().any(|source| source.chosen)
     }
 
-    /// When [`Sync::ask`] may have something new to say.
-    pub(crate) fn wake_at(&self, now: TimestampMs) -> Option<TimestampMs> {
+    /// When [`Sync::ask`] may have something new to say; never while nobody is known to be ahead.
+    pub(crate) fn wake_at(&self, now: SteadyMs) -> Option<SteadyMs> {
+        let behind = self.behind?;
         let asked = self.sources.iter().filter_map(|source| source.asked_at);
         let asked = asked.flat_map(|at| [at.after(PATIENCE), at.after(OWED_MAX)]);
         let out = self.sources.iter().filter_map(|source| source.out_until);
         let all = asked.chain(out).chain(self.is_busy().then_some(self.review_at));
+        let all = all.chain([behind]);
         all.filter(|at| *at > now).min()
     }
 
@@ -128,7 +165,7 @@ impl Sync {
     /// `hurry` asks several at once also for what no certificate proves to be there.
     pub(crate) fn ask(
         &mut self,
-        now: TimestampMs,
+        now: SteadyMs,
         next: Height,
         candidates: &[Candidate],
         parallel: usize,
@@ -159,7 +196,7 @@ impl Sync {
     }
 
     /// Replaces the one who brought least since the last time, if there is somebody else.
-    fn review(&mut self, now: TimestampMs, useful: &[Candidate], parallel: usize) {
+    fn review(&mut self, now: SteadyMs, useful: &[Candidate], parallel: usize) {
         if now < self.review_at {
             return;
         }
@@ -181,7 +218,7 @@ impl Sync {
     }
 
     /// Chooses those who were not asked for the longest time.
-    fn choose(&mut self, now: TimestampMs, useful: &[Candidate], parallel: usize) {
+    fn choose(&mut self, now: SteadyMs, useful: &[Candidate], parallel: usize) {
         let count = self.sources.iter().filter(|source| source.chosen).count();
         if count == 0 {
             self.review_at = now.after(REVIEW_INTERVAL);
@@ -201,7 +238,7 @@ impl Sync {
     fn range_for(
         &self,
         node: NodeId,
-        now: TimestampMs,
+        now: SteadyMs,
         next: Height,
         last: Height,
         parallel: usize,
@@ -234,7 +271,7 @@ impl Sync {
     /// Takes in what a node answers that says to have blocks up to `last`. Says whether it was asked for.
     pub(crate) fn take(
         &mut self,
-        now: TimestampMs,
+        now: SteadyMs,
         from: NodeId,
         next: Height,
         (first, last): (Height, Height),
@@ -243,6 +280,10 @@ impl Sync {
         let source = &mut self.sources[from];
         let Some(owed) = source.owes.filter(|owed| owed.first == first) else { return false };
         source.owes = None;
+        if last < self.announced {
+            // Newer than the announcement, and from a node that would know.
+            self.announced = Height::ZERO;
+        }
         if blocks.is_empty() && last >= first {
             // It says that it has what it does not give.
             source.strike(now);
@@ -274,7 +315,7 @@ impl Sync {
     }
 
     /// A node has handed out something wrong: nothing of it is used, and others are asked.
-    pub(crate) fn distrust(&mut self, node: NodeId, now: TimestampMs) {
+    pub(crate) fn distrust(&mut self, node: NodeId, now: SteadyMs) {
         self.waiting.retain(|_, (from, _)| *from != node);
         self.waiting_bytes = self.waiting.values().map(|(_, bytes)| bytes.len()).sum();
         self.sources[node].strike(now);
@@ -291,11 +332,12 @@ impl Sync {
         (source.chosen, source.owes) = (false, None);
     }
 
-    /// Nothing is lacking any more.
+    /// Nothing is lacking any more: nobody is asked until somebody is ahead again.
     pub(crate) fn rest(&mut self) {
         self.sources.iter_mut().for_each(|source| source.chosen = false);
         self.waiting.clear();
         self.waiting_bytes = 0;
+        self.behind = None;
     }
 }
 

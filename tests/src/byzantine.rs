@@ -301,15 +301,15 @@ impl Equivocator {
             let known = |entry| replica.mempool().get(entry).cloned();
             let mut transactions: Vec<_> = outline.transactions.iter().filter_map(known).collect();
             transactions.pop();
-            let proposed = Proposed {
-                time: TimestampMs::new(header.time.get() + 1),
-                proposer: header.proposer,
-                round: header.round,
-            };
+            let proposed = Proposed::new(
+                TimestampMs::new(header.time.get() + 1),
+                header.proposer,
+                header.round,
+            );
             let state = replica.state();
-            let reads = replica.chain_store();
+            let reads = replica.chain_store().reading();
             let executed =
-                execute(state.clone(), reads, proposed, &[], &transactions, OnRefusal::Fail)
+                execute(state.clone(), &reads, proposed, &[], &transactions, OnRefusal::Fail)
                     .ok()?;
             Some(BlockOutline {
                 header: executed.header,

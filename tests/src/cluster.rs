@@ -26,7 +26,7 @@ use ledger_core::{
     types::{Height, TimestampMs},
 };
 use replica::{
-    Action, Config, Event, JobId, NodeId, Outcome, PeerMessage, Replica, RequestId, Road,
+    Action, Config, Event, JobId, NodeId, Now, Outcome, PeerMessage, Replica, RequestId, Road,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -272,7 +272,7 @@ impl Cluster {
         let started = &mut self.machines[machine];
         started.life += 1;
         started.reported_until = self.now;
-        let now = started.clock.read(self.now);
+        let now = Now::of_one_clock(started.clock.read(self.now));
         let start = match started.disk.open(&self.community.genesis) {
             Ok(start) => start,
             Err(error) => {
@@ -732,7 +732,7 @@ impl Cluster {
 
     /// One event for one replica, if it runs.
     fn handle(&mut self, machine: usize, what: &str, bytes: &[u8], event: Event) {
-        let now = self.machines[machine].clock.read(self.now);
+        let now = Now::of_one_clock(self.machines[machine].clock.read(self.now));
         let Some(replica) = self.machines[machine].replica.as_mut() else { return };
         self.trace.note(self.now, what, machine, bytes);
         let actions = replica.handle(event, now);
@@ -766,6 +766,9 @@ impl Cluster {
                     }
                 }
                 Action::Announce(height) => self.announce(machine, height),
+                Action::DiskFailed(error) => {
+                    self.checks.violate(format!("machine {machine}: its disk failed: {error}"));
+                }
                 Action::Alarm(text) => {
                     self.trace.note(self.now, "alarm", machine, text.as_bytes());
                     if self.is_honest(machine) {
@@ -781,7 +784,8 @@ impl Cluster {
         let late = self.rng.below(MILLISECOND);
         let ticked = &mut self.machines[machine];
         let Some(replica) = ticked.replica.as_ref() else { return };
-        let wake_at: TimestampMs = replica.wake_at();
+        // Both clocks of a machine are this one.
+        let wake_at = TimestampMs::new(replica.wake_at().get());
         let at = ticked.clock.when(wake_at, self.now) + late;
         if ticked.tick_at.is_none_or(|tick_at| tick_at > at) {
             ticked.tick_at = Some(at);

@@ -10,7 +10,9 @@ use ledger_core::{
     transaction::{ReceivedTransaction, VerifiedTransaction},
     types::{DurationMs, Height, Round, TimestampMs, ValidatorIndex},
 };
-use replica::{Action, Config, Event, PeerMessage, Replica, TransactionBytes, store::MemoryStore};
+use replica::{
+    Action, Config, Event, Now, PeerMessage, Replica, TransactionBytes, store::MemoryStore,
+};
 use std::{collections::VecDeque, sync::Arc};
 use tests::{
     community::{Community, Design, START},
@@ -44,7 +46,8 @@ impl Desk {
         let start = Disk::default().open(&community.genesis).expect("a fresh disk");
         let key = community.voting_key(0).cloned();
         let config = Config { genesis: community.genesis.clone(), me: 0, key, entropy: [7; 32] };
-        let (replica, actions) = Replica::new(config, start, START).expect("a fresh node");
+        let (replica, actions) =
+            Replica::new(config, start, Now::of_one_clock(START)).expect("a fresh node");
         let mut desk =
             Self { community, replica, now: START, said: Vec::new(), alarms: Vec::new() };
         desk.carry_out(actions);
@@ -68,7 +71,7 @@ impl Desk {
     }
 
     fn tell(&mut self, event: Event) {
-        let actions = self.replica.handle(event, self.now);
+        let actions = self.replica.handle(event, Now::of_one_clock(self.now));
         self.carry_out(actions);
     }
 
@@ -92,7 +95,7 @@ impl Desk {
                 }
                 _ => continue,
             };
-            actions.extend(self.replica.handle(event, self.now));
+            actions.extend(self.replica.handle(event, Now::of_one_clock(self.now)));
         }
     }
 
@@ -120,14 +123,14 @@ impl Desk {
         let state = self.replica.state().clone();
         let proposer = state.validators().proposer(HEIGHT, round);
         assert_ne!(self.replica.consensus().me(), Some(proposer), "another one proposes");
-        let proposed = Proposed { time: self.now, proposer, round };
+        let proposed = Proposed::new(self.now, proposer, round);
         let listed = std::slice::from_ref(transaction);
         let (chain, _) = replica::chain_store::ChainStore::open(
             Arc::new(MemoryStore::new()),
             &self.community.genesis,
         )
         .expect("a fresh store");
-        let executed = execute(state, &chain, proposed, &[], listed, OnRefusal::Fail);
+        let executed = execute(state, &chain.reading(), proposed, &[], listed, OnRefusal::Fail);
         BlockOutline {
             header: executed.expect("a valid block").header,
             evidence: List::default(),

@@ -20,7 +20,7 @@ use genesis::Genesis;
 use ledger_core::{
     api::{EntryView, Problem, Progress, Status, Submitted},
     block::CertifiedBlock,
-    codec::List,
+    codec::{Always, List},
     consensus::{QuorumCertificate, Verified, Vote, VoteKind},
     crypto::{Digest, TransactionId},
     fund::{Action, Movement, PermanentId, PermanentRecord, Reads, Receipt as MoneyReceipt},
@@ -96,12 +96,11 @@ impl Ledger {
     fn decide(&mut self, transactions: &[ledger_core::transaction::VerifiedTransaction]) {
         let height = self.state.tip().height.next();
         let validators = self.state.validators();
-        let proposed = Proposed {
-            time: Self::time()
-                .max(self.state.tip().time.after(ledger_core::types::DurationMs::new(1))),
-            proposer: validators.proposer(height, Round::ZERO),
-            round: Round::ZERO,
-        };
+        let proposed = Proposed::new(
+            Self::time().max(self.state.tip().time.after(ledger_core::types::DurationMs::new(1))),
+            validators.proposer(height, Round::ZERO),
+            Round::ZERO,
+        );
         let executed = execute(
             self.state.clone(),
             &self.history,
@@ -125,6 +124,7 @@ impl Ledger {
             (ValidatorIndex::new(index.into()), signature)
         });
         let certificate = QuorumCertificate {
+            kind: Always,
             height,
             round: Round::ZERO,
             block: executed.hash,

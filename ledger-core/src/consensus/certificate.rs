@@ -5,7 +5,7 @@ use super::{
     validator::{VALIDATORS_MAX, ValidatorSet, ValidatorSignature},
 };
 use crate::{
-    codec::{Decode, Encode, List},
+    codec::{Always, Decode, Encode, List},
     crypto::{BlockHash, ChainId},
     types::{Height, Round, ValidatorIndex, VotingPower},
 };
@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 /// Two certificates for one block may hold different signatures; compare block hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct QuorumCertificate {
+    /// Of which kind the certificate is: 1, the precommits of one round, is the only one.
+    #[serde(skip)]
+    pub kind: Always<1>,
     /// The height decided.
     pub height: Height,
     /// The round of the precommits.

@@ -47,8 +47,8 @@ pub use message::{
 };
 pub use recovery::{AnswerError, Permit, Recovery};
 pub use state::{
-    Alarm, Effects, Ignored, Input, ROUNDS_AHEAD_MAX, State, Step, ValidationRequest, Validity,
-    step,
+    Alarm, Blame, Effects, Ignored, Input, ROUNDS_AHEAD_MAX, State, Step, ValidationRequest,
+    Validity, step,
 };
 pub use timeout::{Timeout, TimeoutKind, TimeoutPolicy};
 pub use validator::{

@@ -13,7 +13,7 @@ use super::{
     validator::ValidatorSet,
 };
 use crate::{
-    codec::List,
+    codec::{Always, List},
     crypto::{BlockHash, ChainId},
     types::{Height, Round, ValidatorIndex},
 };
@@ -208,6 +208,69 @@ pub enum Ignored {
     NotAsked,
     /// There is no such validator. Blame: the peer.
     UnknownValidator,
+}
+
+/// Whose fault it is that an input changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blame {
+    /// Nobody's: it happens to honest nodes.
+    Nobody,
+    /// Of the peer that passed it on.
+    Peer,
+    /// Of the validator that signed it.
+    Signer,
+    /// Of the node around this machine: our bug.
+    Shell,
+}
+
+impl Ignored {
+    /// The name under which it is counted.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OtherHeight => "other_height",
+            Self::OtherRound => "other_round",
+            Self::RoundFarAhead => "round_far_ahead",
+            Self::OtherStep => "other_step",
+            Self::AlreadyDecided => "already_decided",
+            Self::AlreadyAwake => "already_awake",
+            Self::Duplicate => "duplicate",
+            Self::Equivocation => "equivocation",
+            Self::NotProposer => "not_proposer",
+            Self::ValidRoundNotEarlier => "valid_round_not_earlier",
+            Self::NotAsked => "not_asked",
+            Self::UnknownValidator => "unknown_validator",
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn blame(self) -> Blame {
+        match self {
+            Self::OtherHeight
+            | Self::OtherRound
+            | Self::OtherStep
+            | Self::AlreadyDecided
+            | Self::AlreadyAwake
+            | Self::Duplicate => Blame::Nobody,
+            Self::RoundFarAhead | Self::UnknownValidator => Blame::Peer,
+            Self::Equivocation | Self::NotProposer | Self::ValidRoundNotEarlier => Blame::Signer,
+            Self::NotAsked => Blame::Shell,
+        }
+    }
+}
+
+impl Blame {
+    /// The name under which it is counted.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Peer => "peer",
+            Self::Signer => "signer",
+            Self::Shell => "shell",
+        }
+    }
 }
 
 /// What the node must now do. `sign` goes through [`ToPersist`](super::ToPersist) before anything of it
@@ -479,7 +542,7 @@ impl State {
     pub(super) fn certificate(&self, round: Round, block: BlockHash) -> Option<QuorumCertificate> {
         let precommits = &self.rounds.get(&round)?.precommits;
         let signatures = List::new(precommits.signatures_for(block)).ok()?;
-        Some(QuorumCertificate { height: self.height, round, block, signatures })
+        Some(QuorumCertificate { kind: Always, height: self.height, round, block, signatures })
     }
 
     pub(super) fn polka(&self) -> Option<Polka> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    codec::{self, List},
+    codec::{self, Always, List},
     crypto::{BlockHash, ChainId, SecretKey},
     types::{DurationMs, Height, MemberId, Round, ValidatorIndex, VotingPower},
 };
@@ -554,6 +554,7 @@ fn signatures_are_checked_against_the_set() {
 fn certificate_needs_order_good_signatures_and_a_quorum() {
     let signature = |by| (index(by), vote(VoteKind::Precommit, 0, Some(A), by).signed().signature);
     let certificate = |signatures| QuorumCertificate {
+        kind: Always,
         height: HEIGHT,
         round: round(0),
         block: A,

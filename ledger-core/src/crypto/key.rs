@@ -2,7 +2,7 @@
 
 use super::digest::{ChainId, Domain, FoundingId};
 use crate::{
-    codec::{Decode, Encode},
+    codec::{Decode, Encode, led_by},
     types::hex_text,
 };
 use ed25519_dalek::{
@@ -11,17 +11,25 @@ use ed25519_dalek::{
 };
 use zeroize::Zeroizing;
 
+/// The algorithm of every key and signature today. Their encodings begin with its number, so that a reader without
+/// the registry finds the end of a signature, and books outlive the algorithm: 2, 3 and 4 are kept for
+/// ML-DSA-44, ML-DSA-65 and SM2.
+///
+/// Source: docs/wire-format.md section 2.
+const ED25519: u8 = 1;
+
 /// An Ed25519 public key as it stands in the registry. Holding one does not mean that it was admitted.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PublicKey([u8; 32]);
 
 hex_text!(PublicKey, 32);
 
 /// An Ed25519 signature.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Signature([u8; 64]);
 
 hex_text!(Signature, 64);
+led_by!(ED25519, PublicKey(32), Signature(64));
 
 /// What a key may sign. A key is proven for one purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -132,6 +140,9 @@ impl PublicKey {
 }
 
 impl Signature {
+    /// Bytes of its encoding, with the number of the algorithm.
+    pub const ENCODED_BYTES: usize = 65;
+
     /// Wraps the 64 bytes of a signature.
     #[must_use]
     pub const fn new(bytes: [u8; 64]) -> Self {
@@ -284,6 +295,23 @@ pub fn decrypt_key_file(pem: &str, passphrase: &[u8]) -> Result<SecretKey, KeyFi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_and_signatures_say_their_algorithm() {
+        use crate::codec::{decode, encode};
+        let key = SecretKey::from_seed(&[7; 32]);
+        let public = key.public_key();
+        let bytes = encode(&public);
+        assert_eq!((bytes[0], bytes.len()), (1, 33));
+        assert_eq!(decode(&bytes), Ok(public));
+        let signature = key.sign_bytes(b"x");
+        let signed = encode(&signature);
+        assert_eq!((signed[0], signed.len()), (1, Signature::ENCODED_BYTES));
+        // ML-DSA-44 has a number, and nobody who could verify it yet.
+        let other = [&[2], &bytes[1..]].concat();
+        assert!(decode::<PublicKey>(&other).is_err());
+        assert!(decode::<Signature>(&[&[0], &signed[1..]].concat()).is_err());
+    }
 
     #[test]
     fn only_proven_canonical_prime_order_keys_are_admitted() {

@@ -294,17 +294,16 @@ pub(super) const FLOWS: &[(Cause, Name, Name)] = {
     ]
 };
 
-/// The first posting that a cause may not book.
-pub(super) fn not_allowed(cause: Cause, postings: &[Posting]) -> Option<&Posting> {
+/// Whether a cause may book all of these.
+pub(super) fn may_book(cause: Cause, postings: &[Posting]) -> bool {
     // Thousands of postings of one plan are of two or three kinds.
     let mut known: Option<(Name, Name)> = None;
-    postings.iter().find(|Posting { debit, credit, .. }| {
+    postings.iter().all(|Posting { debit, credit, .. }| {
         let flow = (Name::of(debit), Name::of(credit));
-        if known == Some(flow) {
-            return false;
+        known == Some(flow) || {
+            known = Some(flow);
+            FLOWS.contains(&(cause, flow.0, flow.1))
         }
-        known = Some(flow);
-        !FLOWS.contains(&(cause, flow.0, flow.1))
     })
 }
 
@@ -345,9 +344,8 @@ mod tests {
         let wrong =
             Posting { debit: AccountId::Escrow(tag), credit: AccountId::Custody(0), amount };
         let right = Posting { credit: AccountId::Refund(tag), ..wrong.clone() };
-        let of_order = |postings: &[Posting]| not_allowed(Cause::Order, postings).cloned();
-        assert_eq!(of_order(std::slice::from_ref(&wrong)), Some(wrong.clone()));
-        assert_eq!(of_order(&[right.clone(), right.clone()]), None);
-        assert_eq!(of_order(&[right, wrong.clone()]), Some(wrong));
+        assert!(!may_book(Cause::Order, std::slice::from_ref(&wrong)));
+        assert!(may_book(Cause::Order, &[right.clone(), right.clone()]));
+        assert!(!may_book(Cause::Order, &[right.clone(), wrong, right]), "each of them is held");
     }
 }

@@ -166,7 +166,7 @@ impl<'a> Draft<'a> {
         ]
         .into_iter()
         .flatten();
-        let allowed = chart::not_allowed(cause, &self.act.postings).is_none()
+        let allowed = chart::may_book(cause, &self.act.postings)
             && ways.all(|(from, to)| group_buy::may_lead(cause, from, to));
         if allowed { Ok(()) } else { Err(Refusal::RuleBroken {}) }
     }

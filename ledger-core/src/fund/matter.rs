@@ -14,7 +14,7 @@ use crate::{
 
 /// Most members that agree to one matter: its mandate has fewer places, and a filing keeps the words of several
 /// property companies.
-const AGREED_MAX: usize = 9;
+pub(super) const AGREED_MAX: usize = 9;
 
 /// Something that waits for the words of others.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -66,8 +66,7 @@ impl<A> Matter<A> {
     /// # Errors
     /// [`Refusal::AlreadyApproved`] where no more words are kept.
     pub(super) fn keep(&mut self, author: MemberId) -> Result<(), Refusal> {
-        let mut agreed = std::mem::take(&mut self.agreed).into_vec();
-        agreed.push(author);
+        let agreed = [&*self.agreed, &[author]].concat();
         self.agreed = List::new(agreed).map_err(|_| Refusal::AlreadyApproved {})?;
         Ok(())
     }
@@ -114,5 +113,6 @@ mod tests {
             assert_eq!(matter.keep(MemberId::new(id)), Ok(()));
         }
         assert_eq!(matter.keep(MemberId::new(10)), Err(Refusal::AlreadyApproved {}));
+        assert_eq!(matter.agreed.len(), 9, "none is lost");
     }
 }

@@ -98,7 +98,8 @@ pub enum PermanentRecord {
 
 /// What execution may ask of the history on disk, as it was after the parent block.
 ///
-/// Implementations answer from the store; they stop the process when the disk fails.
+/// Execution cannot stop in the middle: an implementation whose store cannot be read answers with nothing and
+/// remembers that, so that whoever executes throws the outcome away.
 pub trait Reads {
     /// What is known about an identifier.
     fn permanent(&self, id: &PermanentId) -> Option<PermanentRecord>;

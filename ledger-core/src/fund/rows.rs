@@ -32,7 +32,8 @@ pub(super) enum Step<'a> {
     Reject(&'a TransactionId, &'a Digest),
 }
 
-/// Does what one member may do alone; who that is stands first in each row.
+/// Does what one member may do alone; who that is stands first in each row, but where it depends on what the
+/// act is about.
 pub(super) fn act<'a>(draft: &mut Draft<'_>, action: &'a Action) -> Result<Step<'a>, Refusal> {
     use {Action as A, Cause as C};
     let cause = match action {
@@ -69,6 +70,7 @@ pub(super) fn act<'a>(draft: &mut Draft<'_>, action: &'a Action) -> Result<Step<
             draft.at_desk(*group_buy, |desk| pay::confirm(desk, confirmations))?;
             C::ConfirmPayments
         }
+        // As there.
         A::RefusePayment { group_buy, number, record } => {
             draft.at_desk(*group_buy, |desk| pay::refuse(desk, *number, record))?;
             C::RefusePayment
@@ -211,9 +213,7 @@ pub(super) fn movement(movement: &Movement) -> Row<'_> {
                 Ok(Mandate::leader_then_custodian(leader, custodian))
             },
             move |d| d.at_desk(*group_buy, |desk| pay::identify(desk, *payment, shares)),
-        )
-        // A part of a payment may be identified, and then an equal part of it.
-        .repeats(),
+        ),
         M::ReturnUnidentified { payment, payout } => {
             Row::chain(C::ReturnUnidentified, custodian_of(payout.channel), move |d| {
                 pay::give_back(d, payment, payout)

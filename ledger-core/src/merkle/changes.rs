@@ -83,7 +83,7 @@ pub(super) fn position(slots: u32, slot: u32) -> Option<usize> {
 pub struct Changes<K: Ord, V>(pub(super) Option<Box<Edits<K, V>>>);
 
 impl<K: Ord + Clone, V> Changes<K, V> {
-    /// Whether nothing changes.
+    /// Whether nothing was touched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

@@ -361,7 +361,7 @@ impl Community {
         transactions: &[VerifiedTransaction],
         on_refusal: OnRefusal,
     ) -> Executed {
-        let proposed = Proposed { time, proposer: ValidatorIndex::ZERO, round: Round::ZERO };
+        let proposed = Proposed::new(time, ValidatorIndex::ZERO, Round::ZERO);
         ledger::execute(self.state.clone(), &self.history, proposed, &[], transactions, on_refusal)
             .unwrap()
     }

@@ -78,7 +78,7 @@ impl Channel {
 
     /// The name of its protocol on one chain, or `None` if the chain's id makes none.
     pub(super) fn protocol(self, protocol_id: &str) -> Option<StreamProtocol> {
-        let name = format!("/tuanzhang/{protocol_id}/{}/3", self.name());
+        let name = format!("/tuanzhang/{protocol_id}/{}/4", self.name());
         StreamProtocol::try_from_owned(name).ok()
     }
 

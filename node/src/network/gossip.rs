@@ -95,7 +95,7 @@ pub(super) fn behaviour(
     let setup = |detail: String| NetworkError::Setup { detail };
     let config = ConfigBuilder::default()
         // One version alone: every poll of a connection compares the names of all protocols.
-        .protocol_id(format!("/tuanzhang/{protocol_id}/gossip/3"), gossipsub::Version::V1_1)
+        .protocol_id(format!("/tuanzhang/{protocol_id}/gossip/4"), gossipsub::Version::V1_1)
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()
         .message_id_fn(|message| content_id(&message.topic, &message.data))

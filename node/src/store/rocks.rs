@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Format of what this program writes; a store with a greater one is refused.
-pub const STORE_FORMAT: u32 = 1;
+pub const STORE_FORMAT: u32 = 2;
 
 /// Memory for blocks, indexes and filters read from disk, shared by all columns.
 pub const CACHE_BYTES: usize = 64 * MIB;
@@ -68,7 +68,7 @@ impl RocksStore {
     /// Opens the store in the folder `path`, or creates it for the chain `identity`.
     ///
     /// # Errors
-    /// [`StoreError::Foreign`] if it was created for another identity, [`StoreError::NewerFormat`]
+    /// [`StoreError::Foreign`] if it was created for another identity, [`StoreError::NewerFormat`], [`StoreError::OlderFormat`]
     /// if by a newer release, [`StoreError::InUse`] if it is open elsewhere,
     /// [`StoreError::Corrupt`] if it is damaged, [`StoreError::Full`] if the disk is, and
     /// [`StoreError::Io`] for the rest.
@@ -105,7 +105,8 @@ impl RocksStore {
             return Err(StoreError::NewerFormat { path, found: format, supported: STORE_FORMAT });
         }
         if format != STORE_FORMAT {
-            return Err(corrupt("its format number was never in use"));
+            let path = path.to_path_buf();
+            return Err(StoreError::OlderFormat { path, found: format, supported: STORE_FORMAT });
         }
         if found != identity {
             return Err(StoreError::Foreign {

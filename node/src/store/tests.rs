@@ -285,6 +285,17 @@ fn a_store_of_a_newer_release_is_refused_even_with_columns_unknown_to_us() {
 }
 
 #[test]
+fn a_store_of_an_older_release_is_not_called_damaged() {
+    let folder = TempDir::new().unwrap();
+    let store = open(folder.path());
+    store.write_format(STORE_FORMAT - 1).unwrap();
+    drop(store);
+    let error = open_error(folder.path(), CHAIN);
+    assert!(matches!(error, StoreError::OlderFormat { found, supported, .. }
+        if found == STORE_FORMAT - 1 && supported == STORE_FORMAT));
+}
+
+#[test]
 fn a_store_that_lost_its_root_file_is_refused_not_emptied() {
     let folder = TempDir::new().unwrap();
     let store = open(folder.path());

@@ -1,119 +1,104 @@
-//! Messages in and out, recovery after a start, and the regular exchange that no acknowledgement stops
-//!: what was lost is brought again.
+//! Messages in and out, recovery after a start, and the regular exchange that no acknowledgement stops:
+//! what was lost is brought again.
 
-use super::*;
+use super::{RETRY_INTERVAL, Replica, VIEW_INTERVAL_AWAKE, VIEW_INTERVAL_WAITING};
+use crate::{
+    chain_store::ChainStoreError, early::Early, event::Action, message::PeerMessage, node::NodeId,
+    proposal::Lacks,
+};
+use ledger_core::{
+    block::{BLOCK_BYTES_MAX, BlockOutline},
+    codec::{List, decode},
+    consensus::{Message, Step, ValidationRequest, View, VoteKind},
+    crypto::{BlockHash, EntryHash},
+    types::{Height, TimestampMs},
+};
 
 impl Replica {
     pub(super) fn send(&mut self, to: NodeId, message: &PeerMessage) {
-        if to != self.me && self.peers[to].connected {
-            let bytes = encode(message).into();
-            self.actions.push(Action::Send { to, road: message.road(), bytes });
-        }
-    }
-
-    pub(super) fn send_to(&mut self, message: &PeerMessage, receives: impl Fn(&NodeInfo) -> bool) {
-        let bytes: std::sync::Arc<[u8]> = encode(message).into();
-        for to in 0..self.nodes.len() {
-            if to != self.me && self.peers[to].connected && receives(&self.nodes[to]) {
-                let road = message.road();
-                self.actions.push(Action::Send { to, road, bytes: bytes.clone() });
-            }
-        }
+        self.actions.extend(self.peers.send(to, message));
     }
 
     pub(super) fn send_to_validators(&mut self, message: &PeerMessage) {
-        self.send_to(message, |node| node.validator.is_some());
+        self.actions.extend(self.peers.send_to_validators(message));
     }
 
     pub(super) fn alarm(&mut self, text: String) {
         self.actions.push(Action::Alarm(text));
     }
 
-    pub(super) fn receive(&mut self, from: NodeId, bytes: &[u8]) {
+    /// Tells the operator what a node has done.
+    pub(super) fn blame(&mut self, node: NodeId, what: &str) {
+        let text = format!("{} {what}", self.peers.name(node));
+        self.alarm(text);
+    }
+
+    // ---- messages in
+
+    /// A node says something.
+    pub(super) fn receive(&mut self, from: NodeId, bytes: &[u8]) -> Result<(), ChainStoreError> {
         let message: PeerMessage = match decode(bytes) {
             Ok(message) => message,
             Err(error) => {
-                let name = &self.nodes[from].name;
-                let text = format!("{name} sent a message that cannot be read: {error}");
-                return self.alarm(text);
+                self.blame(from, &format!("sent a message that cannot be read: {error}"));
+                return Ok(());
             }
         };
-        self.peers[from].heard = Some(self.now);
+        self.peers.heard(from, self.now.wall);
         match message {
             PeerMessage::Consensus(message) => self.take_consensus(from, message),
             PeerMessage::View { view, clock } => self.take_view(from, &view, clock),
             PeerMessage::Outline(outline) => self.take_outline(from, *outline),
-            PeerMessage::GetOutline { height, block } => {
-                if height == self.consensus().height()
-                    && let Some(outline) = self.proposals.outline(&block).cloned()
-                {
-                    self.send(from, &PeerMessage::Outline(Box::new(outline)));
-                }
-            }
-            PeerMessage::Transactions(list) => self.take_transactions(from, list),
+            PeerMessage::GetOutline { height, block } => self.give_outline(from, height, &block),
+            PeerMessage::Transactions(list) => self.take_transactions(from, list)?,
             PeerMessage::GetTransactions(entries) => self.give_transactions(from, &entries),
-            PeerMessage::GetBlocks { first, last } => self.give_blocks(from, first, last),
+            PeerMessage::GetBlocks { first, last } => self.give_blocks(from, first, last)?,
             PeerMessage::Blocks { first, tip, blocks } => {
-                self.take_blocks(from, first, tip.as_deref(), blocks.into_vec());
+                self.take_blocks(from, first, tip.as_deref(), blocks.into_vec())?;
             }
             PeerMessage::Decided(decided) => self.take_decided(from, *decided),
             PeerMessage::RecoveryQuestion => {
-                let latest = self.nodes[from]
-                    .validator
-                    .and_then(|index| self.consensus().latest_from(index));
+                let index = self.peers.validator(from);
+                let latest = index.and_then(|index| self.consensus().latest_from(index));
                 self.send(from, &PeerMessage::RecoveryAnswer(latest));
             }
             PeerMessage::RecoveryAnswer(latest) => self.take_recovery_answer(from, latest),
         }
+        Ok(())
     }
 
-    pub(super) fn take_consensus(&mut self, from: NodeId, message: Message) {
-        let height = self.consensus().height();
-        let peer = &mut self.peers[from];
-        if message.height() > height {
-            // It has decided what this node decides; its next view may come much later.
-            peer.height = peer.height.max(Some(message.height()));
-        }
+    fn take_consensus(&mut self, from: NodeId, message: Message) {
+        let current = self.agreement.height();
         if let Message::Vote(signed) = &message
             && signed.message.kind == VoteKind::Precommit
             && signed.message.block.is_some()
-            && self.nodes[from].validator == Some(signed.message.validator)
+            && self.peers.validator(from) == Some(signed.message.validator)
         {
-            peer.precommitted = peer.precommitted.max(signed.message.height);
+            self.peers.precommitted(from, signed.message.height);
         }
-        if message.height() > height {
-            self.fall_behind();
+        let height = message.height();
+        if height > current {
+            // It has decided what this node decides; its next view may come much later.
+            self.peers.raise_height(from, height);
+            self.sync.fall_behind(self.now.steady);
         }
-        if message.height() != height {
-            if self.is_early(message.height(), height) && self.early.len() < EARLY_MESSAGES_MAX {
-                self.early.push((self.now, message));
-            }
+        if Early::is_early(height, current) {
+            self.early.keep_message(self.now.wall, message);
+        }
+        if height != current {
             return;
         }
-        if let Ok(verified) = message.verify(&self.chain, self.state.validators()) {
-            self.take_verified(verified, self.now);
+        if let Ok(verified) = message.verify(self.state.chain(), self.state.validators()) {
+            self.agreement.take(verified, self.now.wall, self.state.validators());
         }
     }
 
-    /// A message of the current height that came at this moment.
-    pub(super) fn take_verified(&mut self, message: VerifiedMessage, at: TimestampMs) {
-        if let VerifiedMessage::Proposal(proposal) = &message
-            && proposal.proposer
-                == self.state.validators().proposer(proposal.height, proposal.round)
-        {
-            self.proposals.note_proposed(proposal.block, at);
-        }
-        self.inputs.push_back(message.into());
-    }
-
-    pub(super) fn take_view(&mut self, from: NodeId, view: &consensus::View, clock: TimestampMs) {
-        let ours = i64::try_from(self.now.get()).unwrap_or(i64::MAX);
-        let theirs = i64::try_from(clock.get()).unwrap_or(i64::MAX);
-        self.peers[from].clock_offset_ms = Some(ours.saturating_sub(theirs));
-        self.peers[from].height = Some(view.height);
-        let height = self.consensus().height();
+    fn take_view(&mut self, from: NodeId, view: &View, clock: TimestampMs) {
+        self.peers.shows_clock(from, self.now.wall, clock);
+        self.peers.set_height(from, view.height);
+        let height = self.agreement.height();
         if view.height > height {
-            return self.fall_behind();
+            return self.sync.fall_behind(self.now.steady);
         }
         if view.height < height {
             return self.pass_on_to(from, view.height);
@@ -123,45 +108,47 @@ impl Replica {
             self.send(from, &PeerMessage::Consensus(message));
         }
         if view.step != Step::Waiting
-            && let Some(validator) = self.nodes[from].validator
+            && let Some(validator) = self.peers.validator(from)
         {
-            self.inputs.push_back(Input::PeerAwake { height, validator });
+            self.agreement.peer_awake(validator);
         }
     }
 
     /// An announcement: a node that takes no part in the rounds learns of a block by it.
     pub(super) fn hear_of(&mut self, height: Height) {
         if height >= self.next_height() && self.consensus().me().is_none() {
-            self.announced = height;
-            self.behind = Some(self.now);
+            self.sync.hear_of(height, self.now.steady);
         }
-    }
-
-    /// Whether a height begins here in a moment, while blocks before it are being stored.
-    pub(super) fn is_early(&self, height: Height, current: Height) -> bool {
-        let ahead = height.get().saturating_sub(current.get());
-        (1..=EARLY_HEIGHTS_MAX as u64).contains(&ahead)
     }
 
     pub(super) fn take_outline(&mut self, from: NodeId, outline: BlockOutline) {
-        let tip = self.state.tip();
-        let (next, height) = (tip.height.next(), outline.header.height);
-        if self.is_early(height, next) {
-            // One of each node is all that anybody sends honestly.
-            self.early_outlines.insert((height, from), outline);
-            return;
+        if Early::is_early(outline.header.height, self.next_height()) {
+            return self.early.keep_outline(from, outline);
         }
-        let fits = height == next
-            && outline.header.parent == tip.hash
-            && evidence_hash(&outline.evidence) == outline.header.evidence;
-        if fits && self.proposals.outline(&outline.header.hash()).is_none() {
-            self.proposals.add_outline(outline, self.now);
+        self.agreement.take_outline(outline, &self.state, self.now.steady);
+    }
+
+    fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
+        let Some(index) = self.peers.validator(from) else { return };
+        match self.agreement.take_answer(index, latest.as_ref()) {
+            Ok(wish) => self.carry_out(wish.into_iter().collect()),
+            Err(error) => self.blame(from, &format!("answered recovery wrongly: {error}")),
         }
     }
 
-    pub(super) fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
-        let (mempool, proposals) = (&self.mempool, &self.proposals);
-        let known = |entry: &EntryHash| mempool.get(entry).or_else(|| proposals.fetched(entry));
+    // ---- answers
+
+    fn give_outline(&mut self, to: NodeId, height: Height, block: &BlockHash) {
+        if height == self.agreement.height()
+            && let Some(outline) = self.agreement.outline(block).cloned()
+        {
+            self.send(to, &PeerMessage::Outline(Box::new(outline)));
+        }
+    }
+
+    fn give_transactions(&mut self, to: NodeId, entries: &[EntryHash]) {
+        let (mempool, agreement) = (self.waiting_room.mempool(), &self.agreement);
+        let known = |entry: &EntryHash| mempool.get(entry).or_else(|| agreement.transaction(entry));
         let waiting = entries.iter().filter_map(known).map(|transaction| transaction.bytes());
         // What has been decided meanwhile waits no more.
         let decided = entries.iter().copied().filter(|entry| known(entry).is_none()).collect();
@@ -172,121 +159,88 @@ impl Replica {
             room.is_some()
         };
         let found = waiting.chain(self.recent.transactions(&decided)).take_while(fits);
-        for message in in_batches(found) {
+        for message in PeerMessage::transactions(found) {
             self.send(to, &message);
         }
     }
 
-    pub(super) fn take_recovery_answer(&mut self, from: NodeId, latest: Option<Message>) {
-        let (Some(recovery), Some(index)) = (&mut self.recovery, self.nodes[from].validator) else {
-            return;
-        };
-        if let Err(error) = recovery.on_answer(index, latest.as_ref()) {
-            let text = format!("{} answered recovery wrongly: {error}", self.nodes[from].name);
-            return self.alarm(text);
-        }
-        self.check_permit();
-    }
+    // ---- the regular exchange
 
-    pub(super) fn check_permit(&mut self) {
-        let Some(recovery) = &self.recovery else { return };
-        let barred_through = match recovery.permit() {
-            Permit::Collecting { .. } => return,
-            Permit::Allowed => self.forgotten,
-            Permit::BarredThrough(height) => {
-                let text = "peers have seen newer votes of ours than the guard remembers: \
-                            signing is barred until the chain is past them";
-                self.actions.push(Action::Alarm(format!("{text} (height {height})")));
-                Some(height).max(self.forgotten)
-            }
-        };
-        self.recovery = None;
-        self.inputs.push_back(Input::SigningAllowed { barred_through });
-    }
-
-    pub(super) fn wants_retry(&self) -> bool {
-        self.recovery.is_some()
-            || !self.proposals.wanted.is_empty()
-            || self.proposals.certificate().is_some()
-    }
-
+    /// Says and asks for what is due.
     pub(super) fn exchange(&mut self) {
-        if self.now >= self.next_view {
+        if self.now.steady >= self.next_view {
             let interval = if self.consensus().is_waiting() {
                 VIEW_INTERVAL_WAITING
             } else {
                 VIEW_INTERVAL_AWAKE
             };
-            self.next_view = self.now.after(interval);
+            self.next_view = self.now.steady.after(interval);
             self.send_view();
         }
-        if self.wants_retry() && self.now >= self.next_retry {
-            self.next_retry = self.now.after(RETRY_INTERVAL);
+        if self.agreement.lacks_something() && self.now.steady >= self.next_retry {
+            self.next_retry = self.now.steady.after(RETRY_INTERVAL);
             self.ask_again();
         }
         self.pass_on_decisions();
         self.catch_up();
-        if !self.requests.is_empty() && self.now >= self.next_push {
-            self.next_push = self.now.after(PUSH_AGAIN_INTERVAL);
-            let long = |entry: &EntryHash| self.mempool.came_before(entry, self.push_again_before);
-            let waiting = self.requests.keys().filter_map(|id| self.mempool.entry_of(id));
-            let waiting: Vec<_> = waiting.filter(long).take(PUSH_AGAIN_MAX).collect();
-            self.push_again_before = self.mempool.next_number();
-            self.to_push.extend(waiting);
-            self.push_transactions();
+        for message in self.waiting_room.push_again(self.now.steady) {
+            self.send_to_validators(&message);
         }
     }
 
     /// Tells every node what this one has; following nodes learn of new blocks by it.
-    pub(super) fn send_view(&mut self) {
+    fn send_view(&mut self) {
         let view = self.consensus().view();
-        self.send_to(&PeerMessage::View { view, clock: self.now }, |_| true);
+        let message = PeerMessage::View { view, clock: self.now.wall };
+        self.actions.extend(self.peers.send_to(&message, |_| true));
     }
 
-    pub(super) fn ask_again(&mut self) {
-        if let Some(recovery) = &self.recovery {
-            let silent: BTreeSet<_> = recovery.unanswered().collect();
-            self.send_to(&PeerMessage::RecoveryQuestion, |node| {
+    fn ask_again(&mut self) {
+        if let Some(silent) = self.agreement.unanswered() {
+            let questions = self.peers.send_to(&PeerMessage::RecoveryQuestion, |node| {
                 node.validator.is_some_and(|index| silent.contains(&index))
             });
+            self.actions.extend(questions);
         }
-        let height = self.consensus().height();
-        let wanted = if self.is_storing() { Vec::new() } else { self.proposals.wanted.clone() };
-        for request in wanted {
-            let block = request.block;
-            let Err(lacks) = self.judge(&request) else { continue };
-            match lacks {
-                Lacks::Outline => {
-                    self.send_to_validators(&PeerMessage::GetOutline { height, block });
-                }
-                Lacks::Transactions => {
-                    let lacking = self.proposals.lacking(&block);
-                    let absent = lacking.filter(|entry| !self.verifying.contains(entry));
-                    let absent: Vec<_> = absent.copied().collect();
-                    if let Some(node) = self.one_to_ask(&request)
-                        && !absent.is_empty()
-                    {
-                        let entries = List::new(absent).unwrap_or_default();
-                        self.send(node, &PeerMessage::GetTransactions(entries));
-                    }
-                }
+        if !self.journal.is_storing() {
+            for (request, lacks) in self.agreement.lacking() {
+                self.ask_for(&request, lacks);
             }
         }
         self.ask_for_certified_body();
     }
 
+    /// Asks for what keeps a block from being judged.
+    fn ask_for(&mut self, request: &ValidationRequest, lacks: Lacks) {
+        let (height, block) = (self.agreement.height(), request.block);
+        match lacks {
+            Lacks::Outline => self.send_to_validators(&PeerMessage::GetOutline { height, block }),
+            Lacks::Transactions(lacking) => {
+                let absent = lacking.into_iter().filter(|e| !self.waiting_room.is_verifying(e));
+                let absent: Vec<_> = absent.collect();
+                if let Some(node) = self.one_to_ask(request)
+                    && !absent.is_empty()
+                {
+                    let entries = List::new(absent).unwrap_or_default();
+                    self.send(node, &PeerMessage::GetTransactions(entries));
+                }
+            }
+        }
+    }
+
     /// One connected validator that should have the bodies of a block: its proposer first, and another
     /// one each time.
     fn one_to_ask(&self, request: &ValidationRequest) -> Option<NodeId> {
-        let proposer = self.state.validators().proposer(self.consensus().height(), request.round);
-        let connected = (0..self.nodes.len()).filter(|node| {
-            *node != self.me && self.peers[*node].connected && self.nodes[*node].validator.is_some()
-        });
-        let mut candidates: Vec<_> = connected.collect();
-        candidates.sort_by_key(|node| self.nodes[*node].validator != Some(proposer));
-        let arrived = self.proposals.arrived(&request.block, self.now);
-        let waited = self.now.get().saturating_sub(arrived.get()) / RETRY_INTERVAL.get();
-        let turn = usize::try_from(waited).unwrap_or(0);
+        let proposer = self.state.validators().proposer(self.agreement.height(), request.round);
+        let mut candidates: Vec<_> = self.peers.connected_validators().collect();
+        candidates.sort_by_key(|node| self.peers.validator(*node) != Some(proposer));
+        let turn = self.turn_for(&request.block);
         candidates.get(turn % candidates.len().max(1)).copied()
+    }
+
+    /// How often something of a block has been asked for in vain, so that others are asked each time.
+    pub(super) fn turn_for(&self, block: &BlockHash) -> usize {
+        let waited = self.agreement.lacking_for(block, self.now.steady);
+        usize::try_from(waited.get() / RETRY_INTERVAL.get()).unwrap_or(0)
     }
 }

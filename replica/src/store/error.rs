@@ -34,6 +34,19 @@ pub enum StoreError {
         supported: u32,
     },
 
+    /// The store was written by an older release. Blame: nobody; the chain is fetched anew.
+    #[error(
+        "the store at {path} has format {found}, which this program does not read any more; it writes format {supported}"
+    )]
+    OlderFormat {
+        /// Folder of the store.
+        path: PathBuf,
+        /// Format found in the store.
+        found: u32,
+        /// The format that this program reads.
+        supported: u32,
+    },
+
     /// Another process, or this one, has the store open.
     #[error("the store at {path} is in use by another running node")]
     InUse {

@@ -7,8 +7,8 @@ const TOP: u64 = 300;
 /// With seven validators two may lie, and three are asked at once.
 const PARALLEL: usize = 3;
 
-fn at(ms: u64) -> TimestampMs {
-    TimestampMs::new(1_000_000 + ms)
+fn at(ms: u64) -> SteadyMs {
+    SteadyMs::new(1_000_000 + ms)
 }
 
 fn everybody(count: usize, last: u64) -> Vec<Candidate> {

@@ -4,7 +4,7 @@ use super::cast::Cast;
 use ledger_core::{
     block::Entry,
     codec::encode,
-    crypto::{ChainId, TransactionId},
+    crypto::{ChainId, Signature, TransactionId},
     fund::{Action, Deadline, PermanentId, PermanentRecord, Posting, Reads, Seal},
     ledger::{Executed, OnRefusal, Proposed, State, execute},
     refusal::Refusal,
@@ -12,9 +12,6 @@ use ledger_core::{
     types::{LogIndex, MemberId, Round, TimestampMs, ValidatorIndex},
 };
 use std::collections::BTreeMap;
-
-/// Bytes of a signature.
-const SIGNATURE_BYTES: usize = 64;
 
 /// What a real node keeps beside the state.
 #[derive(Debug, Default)]
@@ -73,7 +70,7 @@ pub(super) fn transaction(letter: &Letter, action: Action) -> VerifiedTransactio
         nonce: letter.nonce,
         action,
     };
-    let bytes = [encode(&transaction), vec![0; SIGNATURE_BYTES]].concat();
+    let bytes = [encode(&transaction), encode(&Signature::new([0; 64]))].concat();
     let received = ReceivedTransaction::decode(&bytes).expect("canonical and not too long");
     received.verified_in_batch(true).expect("declared to be good")
 }
@@ -85,7 +82,7 @@ impl Real {
 
     /// Decides a block of one transaction, or of none if that is refused.
     pub(super) fn decide(&mut self, time: TimestampMs, said: &VerifiedTransaction) -> Block {
-        let proposed = Proposed { time, proposer: ValidatorIndex::new(0), round: Round::ZERO };
+        let proposed = Proposed::new(time, ValidatorIndex::new(0), Round::ZERO);
         let said = std::slice::from_ref(said);
         let said_before = self.state.check(&said[0], time, &self.history);
         let state = self.state.clone();

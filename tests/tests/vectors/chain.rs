@@ -7,7 +7,7 @@ use genesis::{
 use ledger_core::{
     audit::{Auditor, Checkpoint, Verdict},
     block::CertifiedBlock,
-    codec::{List, encode},
+    codec::{Always, List, encode},
     consensus::{Evidence, QuorumCertificate, Verified, Vote, VoteKind},
     crypto::{Digest, KeyPurpose, SecretKey, TransactionId},
     fund::{Action, Context, PermanentId, PermanentRecord, Posting, Reads, Role},
@@ -202,7 +202,7 @@ impl Chain {
         let set = self.state.validators().clone();
         let round = agreement.proposed_in;
         let time = TimestampMs::new(CREATED_MS + self.at_ms);
-        let proposed = Proposed { time, proposer: set.proposer(height, round), round };
+        let proposed = Proposed::new(time, set.proposer(height, round), round);
         let (said, evidence) = (std::mem::take(&mut self.said), std::mem::take(&mut self.evidence));
         let work = self.work_of(time, evidence.len(), &said);
         self.work.push(work);
@@ -219,7 +219,8 @@ impl Chain {
             (index, signed.signed().signature)
         });
         let signatures = List::new(signatures.collect()).unwrap();
-        let certificate = QuorumCertificate { height, round, block: executed.hash, signatures };
+        let certificate =
+            QuorumCertificate { kind: Always, height, round, block: executed.hash, signatures };
         for node in &executed.log_nodes {
             self.nodes.insert(node.at, node.hash);
         }

@@ -145,12 +145,17 @@ fn fund_rooms(place: &str, own: &str, text: &str, findings: &mut Vec<String>) {
         findings.push(format!("{place} stands in no known room of the fund"));
         return;
     };
-    let mut used = modules_used(text, "fund::");
-    if below.is_empty() {
-        used.extend(modules_used(text, "super::"));
+    // Tests may look at anything.
+    let product = text.split("#[cfg(test)]").next().unwrap_or(text);
+    let mut used = modules_used(product, "fund::");
+    if matches!(below, "" | "mod.rs") {
+        used.extend(modules_used(product, "super::"));
     }
     let above = used.iter().filter(|name| floor(name).is_some_and(|floor| floor > own_floor));
     findings.extend(above.map(|name| format!("{place} knows fund::{name}, which stands above it")));
+    // What mod.rs hands on could come from any room.
+    let named = used.iter().filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()));
+    findings.extend(named.map(|name| format!("{place} names fund::{name} without its room")));
     if place.starts_with(FUND_RULES) && below != "mod.rs" {
         let mut others = modules_used(text, "super::");
         others.extend(modules_used(text, "rules::"));
@@ -166,11 +171,16 @@ fn modules_used<'a>(text: &'a str, below: &str) -> BTreeSet<&'a str> {
         from.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(from.len())
     };
     let mut modules = BTreeSet::new();
+    // `refund::` is not `fund::`.
+    let alone = |at: usize| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        before.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_')
+    };
     let code = |at: usize| {
         let line = text.get(..at).and_then(|before| before.lines().next_back()).unwrap_or_default();
         !line.trim_start().starts_with("//")
     };
-    for (at, mark) in text.match_indices(below).filter(|(at, _)| code(*at)) {
+    for (at, mark) in text.match_indices(below).filter(|(at, _)| alone(*at) && code(*at)) {
         let rest = &text[at + mark.len()..];
         let Some(list) = rest.strip_prefix('{') else {
             modules.insert(&rest[..name(rest)]);
@@ -227,8 +237,12 @@ mod tests {
         let fund = |room: &str, text: &str| found(&format!("{FUND}{room}"), text);
         assert_eq!(fund("draft.rs", "use super::{chart::AccountId, numbers::Numbers};"), 0);
         assert_eq!(fund("draft.rs", "use super::{chart::AccountId, plan::Plan};"), 1);
+        assert_eq!(fund("group_buy/mod.rs", "use super::{chart::AccountId, plan::Plan};"), 1);
+        assert_eq!(fund("draft.rs", "use super::Plan;"), 1);
+        assert_eq!(fund("draft.rs", "/// A [`Plan`](super::Plan).\n"), 0);
         assert_eq!(fund("group_buy/order.rs", "use crate::{fund::{chart, rows}, types};"), 1);
         assert_eq!(fund("rules/goods.rs", "use crate::fund::{draft::Desk, till};"), 0);
+        assert_eq!(fund("rules/mod.rs", "use self::refund::RefundItem;"), 0);
         assert_eq!(fund("rules/goods.rs", "use super::deliver;"), 1);
         assert_eq!(fund("rules/goods.rs", "mod tests { use super::*; }"), 0);
         assert_eq!(fund("wallet.rs", "// nothing here"), 1);

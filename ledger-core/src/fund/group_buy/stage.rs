@@ -7,7 +7,7 @@ use crate::{
     fund::{
         agenda::{Deadline, DeadlineKind},
         cause::Cause,
-        matter::Matter,
+        matter::{AGREED_MAX, Matter},
         terms::Terms,
     },
     types::{Fen, MemberId, TimestampMs},
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Most members that a filing keeps the approvals of.
 pub const APPROVALS_MAX: usize = 8;
+// The supplier's word finds room beside them.
+const _: () = assert!(APPROVALS_MAX < AGREED_MAX);
 
 /// Where a group buy stands (docs/fund-rules.md has the diagram).
 #[derive(
@@ -133,7 +135,12 @@ pub enum Stage {
         last: TimestampMs,
     },
     /// [`Phase::Settled`].
-    Settled(Purchase),
+    Settled {
+        /// What was bought.
+        purchase: Purchase,
+        /// When the last household got its goods.
+        last: TimestampMs,
+    },
     /// [`Phase::Rejected`].
     Rejected,
     /// [`Phase::Failed`].
@@ -153,7 +160,7 @@ impl Stage {
             Self::Ordered { .. } => Phase::Ordered,
             Self::Received { .. } => Phase::Received,
             Self::Delivered { .. } => Phase::Delivered,
-            Self::Settled(_) => Phase::Settled,
+            Self::Settled { .. } => Phase::Settled,
             Self::Rejected => Phase::Rejected,
             Self::Failed => Phase::Failed,
             Self::Cancelled(_) => Phase::Cancelled,
@@ -168,7 +175,7 @@ impl Stage {
             | Self::Ordered { purchase, .. }
             | Self::Received { purchase, .. }
             | Self::Delivered { purchase, .. }
-            | Self::Settled(purchase) => Some(purchase),
+            | Self::Settled { purchase, .. } => Some(purchase),
             Self::Cancelled(purchase) => purchase.as_ref(),
             Self::Filed | Self::Open | Self::Rejected | Self::Failed => None,
         }

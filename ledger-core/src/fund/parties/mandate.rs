@@ -193,8 +193,8 @@ impl Mandate {
         }
     }
 
-    /// Whether this member's word is one of those that are missing beside `words`, so that it may agree, or
-    /// end the matter; the first of the words is of whoever asked.
+    /// Whether this member's word is one of those that are missing beside `words`, so that it may end the
+    /// matter, or agree if it is not related; the first of the words is of whoever asked.
     ///
     /// # Errors
     /// The [`Refusal`] for whoever asked itself, and for whoever is not asked for.
@@ -207,9 +207,7 @@ impl Mandate {
         if words.first() == Some(&author) {
             return Err(Refusal::SubmitterMayNotApprove {});
         }
-        let mut with = words.to_vec();
-        with.push(author);
-        if self.filled(registry, &with) > self.filled(registry, words) {
+        if self.helps(registry, words, author, Relations::Ignored) {
             Ok(())
         } else {
             Err(self.not_missing.clone())
@@ -228,60 +226,91 @@ impl Mandate {
         author: MemberId,
     ) -> Result<(), Refusal> {
         self.is_missing(registry, words, author)?;
-        let mut places = self.places.iter().filter(|place| place.is_for(registry, author));
-        if let Some(asker) = words.first()
-            && places.all(|place| place.unrelated)
-            && registry.are_related(author, *asker)
-        {
-            return Err(Refusal::Related { other: *asker });
+        match words.first() {
+            Some(asker) if !self.helps(registry, words, author, Relations::Barred) => {
+                Err(Refusal::Related { other: *asker })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether nobody's word is missing.
     pub(in crate::fund) fn is_met(&self, registry: Registry<'_>, words: &[MemberId]) -> bool {
-        self.filled(registry, words) == self.places.len()
+        self.filled(registry, words, Relations::Barred) == self.places.len()
+    }
+
+    /// Whether one more word fills one more place.
+    fn helps(
+        &self,
+        registry: Registry<'_>,
+        words: &[MemberId],
+        author: MemberId,
+        relations: Relations,
+    ) -> bool {
+        let with = [words, &[author]].concat();
+        self.filled(registry, &with, relations) > self.filled(registry, words, relations)
     }
 
     /// How many places the words fill, each by another: the size of a largest matching, so that it does not
     /// matter in which order people speak.
-    fn filled(&self, registry: Registry<'_>, words: &[MemberId]) -> usize {
+    fn filled(&self, registry: Registry<'_>, words: &[MemberId], relations: Relations) -> usize {
+        let fits: Vec<Vec<bool>> = (0..words.len())
+            .map(|word| {
+                let fits = |at| self.fits(registry, words, word, at, relations);
+                (0..self.places.len()).map(fits).collect()
+            })
+            .collect();
         let mut by = vec![None; self.places.len()];
         (0..words.len())
             .filter(|word| {
-                let mut tried = vec![false; self.places.len()];
-                self.place(registry, words, *word, &mut by, &mut tried)
+                let mut tried = vec![false; by.len()];
+                place(&fits, *word, &mut by, &mut tried)
             })
             .count()
     }
 
-    /// Finds a place for a word, moving others where they fit as well (Kuhn's algorithm).
-    fn place(
+    /// Whether a word may fill a place.
+    fn fits(
         &self,
         registry: Registry<'_>,
         words: &[MemberId],
         word: usize,
-        by: &mut [Option<usize>],
-        tried: &mut [bool],
+        at: usize,
+        relations: Relations,
     ) -> bool {
-        for (at, place) in self.places.iter().enumerate() {
-            // Whoever asked stands in the first place, and nobody else.
-            let reserved = self.first_asks && (at == 0) != (word == 0);
-            if reserved || tried[at] || !place.is_for(registry, words[word]) {
-                continue;
-            }
-            tried[at] = true;
-            let free = match by[at] {
-                None => true,
-                Some(other) => self.place(registry, words, other, by, tried),
-            };
-            if free {
-                by[at] = Some(word);
-                return true;
-            }
-        }
-        false
+        // Whoever asked stands in the first place, and nobody else.
+        let reserved = self.first_asks && (at == 0) != (word == 0);
+        let place = &self.places[at];
+        let related = || word > 0 && registry.are_related(words[word], words[0]);
+        let barred = relations == Relations::Barred && place.unrelated && related();
+        !reserved && !barred && place.is_for(registry, words[word])
     }
+}
+
+/// Whether a relation to whoever asked keeps a word from a place that must be filled by somebody unrelated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relations {
+    Barred,
+    Ignored,
+}
+
+/// Finds a place for a word, moving others where they fit as well (Kuhn's algorithm).
+fn place(fits: &[Vec<bool>], word: usize, by: &mut [Option<usize>], tried: &mut [bool]) -> bool {
+    for at in 0..by.len() {
+        if tried[at] || !fits[word][at] {
+            continue;
+        }
+        tried[at] = true;
+        let free = match by[at] {
+            None => true,
+            Some(other) => place(fits, other, by, tried),
+        };
+        if free {
+            by[at] = Some(word);
+            return true;
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -289,7 +318,7 @@ pub(in crate::fund) mod tests {
     use super::*;
     use crate::{codec::List, crypto::SecretKey, fund::parties::Member, merkle::Table};
 
-    /// Property, second property, committee, supplier, auditor, leader; the supplier is related to the committee.
+    /// Property, its sister company, committee, supplier, auditor, leader; the supplier is related to the committee.
     pub(in crate::fund) fn members() -> Table<MemberId, Member> {
         let roles = [
             Role::Property,
@@ -301,7 +330,11 @@ pub(in crate::fund) mod tests {
         ];
         let mut table = Table::default();
         for (id, role) in (0..).zip(roles) {
-            let related = if role == Role::Supplier { vec![COMMITTEE_ID] } else { Vec::new() };
+            let related = match id {
+                1 => vec![PROPERTY_ID],
+                3 => vec![COMMITTEE_ID],
+                _ => Vec::new(),
+            };
             let member = Member {
                 name: format!("m{id}").parse().expect("a name"),
                 role,
@@ -321,21 +354,43 @@ pub(in crate::fund) mod tests {
     const AUDITOR: MemberId = MemberId::new(4);
     const LEADER: MemberId = MemberId::new(5);
 
+    fn of_three(first_asks: bool) -> Mandate {
+        Mandate {
+            places: vec![
+                Place::of(PROPERTY),
+                Place::of(COMMITTEE).unrelated(),
+                Place::of(Who::Organisation).unrelated(),
+            ],
+            first_asks,
+            may_not_ask: Refusal::NoOrders {},
+            not_missing: Refusal::NoOrders {},
+        }
+    }
+
+    #[test]
+    fn a_sister_company_is_no_other_organisation() {
+        let members = members();
+        let registry = Registry(&members);
+        let mandate = of_three(true);
+        let asked = [PROPERTY_ID];
+        // It would fit the place of whoever asked, which no relation bars, but that place is taken.
+        let sister = mandate.may_agree(registry, &asked, OTHER_PROPERTY);
+        assert_eq!(sister, Err(Refusal::Related { other: PROPERTY_ID }));
+        assert!(!mandate.is_met(registry, &[PROPERTY_ID, COMMITTEE_ID, OTHER_PROPERTY]));
+        assert!(mandate.is_met(registry, &[PROPERTY_ID, COMMITTEE_ID, AUDITOR]));
+        assert_eq!(mandate.is_missing(registry, &asked, OTHER_PROPERTY), Ok(()), "it may say no");
+    }
+
     #[test]
     fn a_word_fills_one_place_whoever_speaks_first() {
         let members = members();
         let registry = Registry(&members);
         // Three words: of an organisation, property, committee.
-        let mandate = Mandate {
-            places: vec![Place::of(Who::Organisation), Place::of(PROPERTY), Place::of(COMMITTEE)],
-            first_asks: false,
-            may_not_ask: Refusal::NoOrders {},
-            not_missing: Refusal::NoOrders {},
-        };
+        let mandate = of_three(false);
         for words in [
             [PROPERTY_ID, COMMITTEE_ID, AUDITOR],
             [AUDITOR, COMMITTEE_ID, PROPERTY_ID],
-            [PROPERTY_ID, OTHER_PROPERTY, COMMITTEE_ID],
+            [AUDITOR, PROPERTY_ID, COMMITTEE_ID],
         ] {
             for spoken in 1..words.len() {
                 assert!(!mandate.is_met(registry, &words[..spoken]), "{words:?}");
@@ -360,7 +415,7 @@ pub(in crate::fund) mod tests {
         assert_eq!(mandate.may_ask(registry, OTHER_PROPERTY), Err(refusal));
         let asked = [PROPERTY_ID];
         assert!(!mandate.is_met(registry, &asked), "one word, though it is an organisation's");
-        assert_eq!(mandate.may_agree(registry, &asked, OTHER_PROPERTY), Ok(()));
+        assert_eq!(mandate.may_agree(registry, &asked, AUDITOR), Ok(()));
         let own = mandate.may_agree(registry, &asked, PROPERTY_ID);
         assert_eq!(own, Err(Refusal::SubmitterMayNotApprove {}));
         let leader = mandate.may_agree(registry, &asked, LEADER);

@@ -1,4 +1,5 @@
-//! The rules, one file a chapter; none knows another, and none asks who has to agree.
+//! The rules, one file a chapter; none knows another. Who may act stands in the rows; a chapter asks only where
+//! that depends on what the act is about (a decision, a signature, a payment of some custodian).
 //!
 //! A rule reads what stands, books and changes records on a draft. What two chapters share is below them:
 //! records, arithmetic, numbers, the till.

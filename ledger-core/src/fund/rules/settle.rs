@@ -29,6 +29,6 @@ pub(in crate::fund) fn settle(desk: &mut Desk<'_, '_>, payable: Fen) -> Result<(
         return Err(Refusal::TotalDiffers { expected, given: payable });
     }
     desk.book(AccountId::Retention, AccountId::Payable, retention)?;
-    desk.enter(Stage::Settled(purchase));
+    desk.enter(Stage::Settled { purchase, last });
     Ok(())
 }
