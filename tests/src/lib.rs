@@ -28,4 +28,5 @@ pub mod network;
 pub mod rng;
 pub mod scenario;
 pub mod trace;
+pub mod variants;
 pub mod workload;

@@ -6,16 +6,12 @@
 //! makes it happen but the generator; [`names`] sees to it that one which never happens is found out.
 
 use super::list;
+use crate::variants::names_of;
 use ledger_core::{
     codec::List,
     fund::{Movement, Payout, REFUNDS_MAX, Receipt, RefundItem, SHARES_MAX, Share},
     types::{Fen, GroupBuyId},
 };
-use serde::{
-    Deserialize,
-    de::{self, IntoDeserializer, value::StrDeserializer},
-};
-use std::fmt;
 
 /// What many movements hold.
 pub(super) struct Parts<'a> {
@@ -102,39 +98,16 @@ pub(super) fn name(movement: &Movement) -> String {
     whole
 }
 
-/// The names of all movements that there are, made or not: nobody keeps a list of them that could be short.
+/// The names of all movements that there are, made or not.
 pub(super) fn names() -> Vec<String> {
-    let nothing: StrDeserializer<'_, Expected> = "".into_deserializer();
-    let Expected(names) = Movement::deserialize(nothing).expect_err("no movement has no name");
-    names.iter().map(|name| name.split('_').map(capitalised).collect()).collect()
+    let names = names_of::<Movement>().iter();
+    names.map(|name| name.split('_').map(capitalised).collect()).collect()
 }
 
 fn capitalised(word: &str) -> String {
     let (first, rest) = word.split_at(1);
     first.to_ascii_uppercase() + rest
 }
-
-/// Which names would have been read.
-#[derive(Debug)]
-struct Expected(&'static [&'static str]);
-
-impl de::Error for Expected {
-    fn custom<T: fmt::Display>(other: T) -> Self {
-        panic!("a movement is not read by its name: {other}")
-    }
-
-    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
-        Self(expected)
-    }
-}
-
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected one of {:?}", self.0)
-    }
-}
-
-impl std::error::Error for Expected {}
 
 #[cfg(test)]
 mod tests {
